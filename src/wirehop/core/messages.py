@@ -1,0 +1,306 @@
+"""What travels: commands, replies and pushes, as the protocol page names them.
+
+Payloads are `msgspec.Raw` (in commands, the bytes of one JSON value) or plain bytes (in a `Publication`); nothing here
+decodes them. Field names are those of the wire, so that these structs are the schema of the JSON codec as well.
+They hold values and no rules; the machines hold the rules.
+"""
+
+from enum import IntEnum
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+CONNECT_ID = 4_294_967_295
+"""The id of a `connect` from a client that numbers its commands (`wh`): outside of the numbering."""
+FIRST_UNNUMBERED_ID = 4_000_000_000
+"""Ids from here on are not numbered: they are run at once, whatever came before."""
+
+
+class Position(Struct, frozen=True, gc=False):
+    """A place in a channel's log: after the publication `offset` of the log `epoch`. Offset 0 is the beginning."""
+
+    epoch: str
+    offset: int
+
+
+class PayloadKind(IntEnum):
+    """What the bytes of a payload are."""
+
+    JSON = 0  # one JSON value in UTF-8, without CR or LF
+    TEXT = 1  # UTF-8 text
+    BINARY = 2  # any bytes
+
+
+class ClientInfo(Struct, frozen=True, omit_defaults=True):
+    """Who a session is, as others in a channel see it. `conn_info` and `chan_info` are JSON values."""
+
+    user: str = ""
+    client: str = ""
+    conn_info: Raw | UnsetType = UNSET
+    chan_info: Raw | UnsetType = UNSET
+
+
+class Publication(Struct, frozen=True):
+    """One item published to a channel.
+
+    `data` holds the payload's bytes, of the kind `kind` says; `offset` is 0 in channels of the `signal` class;
+    `time` is Unix time in milliseconds, 0 if unknown; `key` is the item's key in channels of the `latest` class.
+    """
+
+    data: bytes
+    kind: PayloadKind = PayloadKind.JSON
+    offset: int = 0
+    info: ClientInfo | None = None
+    tags: dict[str, str] | None = None
+    time: int = 0
+    key: str = ""
+
+
+# ---- commands: what clients ask ------------------------------------------------------------------------------------
+
+
+class Wh(Struct, frozen=True, omit_defaults=True):
+    """The object in which a client says that it speaks wirehop's additions. Empty says just that."""
+
+    acked: tuple[int, ...] = ()
+
+
+class SubscribeRequest(Struct, frozen=True, omit_defaults=True):
+    channel: str = ""
+    token: str = ""
+    data: Raw | UnsetType = UNSET
+    recover: bool = False
+    epoch: str = ""
+    offset: int = 0
+    positioned: bool = False
+    recoverable: bool = False
+    join_leave: bool = False
+    flag: int = 0
+
+
+class ConnectRequest(Struct, frozen=True, omit_defaults=True):
+    token: str = ""
+    data: Raw | UnsetType = UNSET
+    subs: dict[str, SubscribeRequest] = {}
+    name: str = ""
+    version: str = ""
+    headers: dict[str, str] = {}
+    wh: Wh | None = None
+
+
+class UnsubscribeRequest(Struct, frozen=True, omit_defaults=True):
+    channel: str = ""
+
+
+class PublishWh(Struct, frozen=True, omit_defaults=True):
+    """`key` makes a publish idempotent: see the protocol page, Publish."""
+
+    key: str = ""
+
+
+class PublishRequest(Struct, frozen=True, omit_defaults=True):
+    channel: str = ""
+    data: Raw = Raw()
+    wh: PublishWh | None = None
+
+
+class PresenceRequest(Struct, frozen=True, omit_defaults=True):
+    channel: str = ""
+
+
+class PresenceStatsRequest(Struct, frozen=True, omit_defaults=True):
+    channel: str = ""
+
+
+class HistoryRequest(Struct, frozen=True, omit_defaults=True):
+    """`limit` 0 asks for the position only, -1 for as many as the server gives."""
+
+    channel: str = ""
+    limit: int = 0
+    since: Position | None = None
+    reverse: bool = False
+
+
+class RpcRequest(Struct, frozen=True, omit_defaults=True):
+    method: str = ""
+    data: Raw = Raw()
+
+
+class SendRequest(Struct, frozen=True, omit_defaults=True):
+    data: Raw = Raw()
+
+
+class PingRequest(Struct, frozen=True, omit_defaults=True):
+    pass
+
+
+class RefreshRequest(Struct, frozen=True, omit_defaults=True):
+    token: str = ""
+
+
+class SubRefreshRequest(Struct, frozen=True, omit_defaults=True):
+    channel: str = ""
+    token: str = ""
+
+
+class Command(Struct, frozen=True, omit_defaults=True):
+    """One thing asked: exactly one of the fields after `id` is set. Without any it is an answer to a ping (`{}`)."""
+
+    id: int = 0
+    connect: ConnectRequest | None = None
+    subscribe: SubscribeRequest | None = None
+    unsubscribe: UnsubscribeRequest | None = None
+    publish: PublishRequest | None = None
+    presence: PresenceRequest | None = None
+    presence_stats: PresenceStatsRequest | None = None
+    history: HistoryRequest | None = None
+    ping: PingRequest | None = None
+    send: SendRequest | None = None
+    rpc: RpcRequest | None = None
+    refresh: RefreshRequest | None = None
+    sub_refresh: SubRefreshRequest | None = None
+
+
+# ---- replies: what the server answers ------------------------------------------------------------------------------
+
+
+class Error(Struct, frozen=True, omit_defaults=True):
+    code: int
+    message: str
+    temporary: bool = False
+
+
+class SubscribeResult(Struct, frozen=True, omit_defaults=True):
+    recoverable: bool = False
+    positioned: bool = False
+    epoch: str = ""
+    offset: int = 0
+    recovered: bool = False
+    was_recovering: bool = False
+    publications: tuple[Publication, ...] = ()
+    data: Raw | UnsetType = UNSET
+    expires: bool = False
+    ttl: int = 0
+
+
+class ConnectWh(Struct, frozen=True, omit_defaults=True):
+    """`next`: the lowest command number not yet accepted; `limit`: how many commands may be unanswered."""
+
+    next: int = 0
+    limit: int = 0
+
+
+class ConnectResult(Struct, frozen=True, omit_defaults=True):
+    client: str = ""
+    version: str = ""
+    data: Raw | UnsetType = UNSET
+    expires: bool = False
+    ttl: int = 0
+    subs: dict[str, SubscribeResult] = {}
+    ping: int = 0
+    pong: bool = False
+    session: str = ""
+    node: str = ""
+    wh: ConnectWh | None = None
+
+
+class UnsubscribeResult(Struct, frozen=True, omit_defaults=True):
+    pass
+
+
+class PublishWhResult(Struct, frozen=True, omit_defaults=True):
+    offset: int = 0
+    epoch: str = ""
+
+
+class PublishResult(Struct, frozen=True, omit_defaults=True):
+    wh: PublishWhResult | None = None
+
+
+class PresenceResult(Struct, frozen=True, omit_defaults=True):
+    """`presence` maps client id → who; `rev` counts the changes of the channel's presence so far."""
+
+    presence: dict[str, ClientInfo]
+    rev: int = 0
+
+
+class PresenceStatsResult(Struct, frozen=True):
+    num_clients: int
+    num_users: int
+
+
+class HistoryResult(Struct, frozen=True):
+    publications: tuple[Publication, ...]
+    epoch: str
+    offset: int
+
+
+class RpcResult(Struct, frozen=True, omit_defaults=True):
+    data: Raw | UnsetType = UNSET
+
+
+class PingResult(Struct, frozen=True, omit_defaults=True):
+    pass
+
+
+class ReplyWh(Struct, frozen=True, omit_defaults=True):
+    next: int = 0
+
+
+class Reply(Struct, frozen=True, omit_defaults=True):
+    """The answer to the command `id`: an error or the one result; or, with id 0, a push or a ping (all unset)."""
+
+    id: int = 0
+    error: Error | None = None
+    connect: ConnectResult | None = None
+    subscribe: SubscribeResult | None = None
+    unsubscribe: UnsubscribeResult | None = None
+    publish: PublishResult | None = None
+    presence: PresenceResult | None = None
+    presence_stats: PresenceStatsResult | None = None
+    history: HistoryResult | None = None
+    ping: PingResult | None = None
+    rpc: RpcResult | None = None
+    push: "Push | None" = None
+    wh: ReplyWh | None = None
+
+
+# ---- pushes: what the server says unasked --------------------------------------------------------------------------
+
+
+class Join(Struct, frozen=True, omit_defaults=True):
+    info: ClientInfo
+    rev: int = 0
+
+
+class Leave(Struct, frozen=True, omit_defaults=True):
+    info: ClientInfo
+    rev: int = 0
+
+
+class Unsubscribe(Struct, frozen=True):
+    code: int
+    reason: str
+
+
+class Message(Struct, frozen=True):
+    data: Raw
+
+
+class Disconnect(Struct, frozen=True, omit_defaults=True):
+    code: int
+    reason: str
+    reconnect: bool = False
+
+
+class Push(Struct, frozen=True, omit_defaults=True):
+    channel: str = ""
+    pub: Publication | None = None
+    join: Join | None = None
+    leave: Leave | None = None
+    unsubscribe: Unsubscribe | None = None
+    message: Message | None = None
+    disconnect: Disconnect | None = None
+
+
+PING = Reply()
+"""The ping of a session wire: an empty reply, `{}`."""
