@@ -1,3 +1,22 @@
 """wirehop: one channel, any wire."""
 
-__version__ = "0.1.0"
+from wirehop.core.codes import Code
+from wirehop.core.errors import Refused, WirehopError
+from wirehop.core.messages import Position
+from wirehop.node import Client, Connecting, Node, User
+from wirehop.settings.tree import Namespace, Settings
+from wirehop.version import __version__
+
+__all__ = [
+    "Client",
+    "Code",
+    "Connecting",
+    "Namespace",
+    "Node",
+    "Position",
+    "Refused",
+    "Settings",
+    "User",
+    "WirehopError",
+    "__version__",
+]

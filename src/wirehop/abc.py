@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from msgspec import Raw, Struct
 
 from wirehop.core.messages import ClientInfo, Command, ConnectRequest, Position, Publication, Reply
+from wirehop.core.recovery import HistoryPage
 
 # ---- time and identity ---------------------------------------------------------------------------------------------
 
@@ -52,20 +53,6 @@ class PublishOptions(Struct, frozen=True):
     idempotency_key: str = ""
     publisher: str = ""
     idempotency_seconds: float = 300.0
-
-
-class HistoryPage(Struct, frozen=True):
-    """Publications in offset order and the `top` of the log when they were read.
-
-    `is_complete`: everything after the position asked for is either here or, where a limit cut the page, follows the
-    last one given without a gap. False when the epoch is another one, the position is above the top, or the log no
-    longer reaches back; then `publications` is empty. `has_more`: a limit cut the page.
-    """
-
-    publications: tuple[Publication, ...]
-    top: Position
-    is_complete: bool = True
-    has_more: bool = False
 
 
 class IdempotencyConflict(Exception):  # noqa: N818 - a verdict about a request, named like one
@@ -313,6 +300,11 @@ class Exchange(Protocol):
     """One HTTP request to be answered exactly once, by one of `respond`, `stream` and `upgrade`: now or later."""
 
     request: Request
+
+    @property
+    def framing(self) -> Framing:
+        """What a stream opened on this exchange will need."""
+        ...
 
     def respond(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
         """Answer whole. The host adds Content-Length and Connection, and leaves the body out where HTTP says so (HEAD, 204, 304)."""

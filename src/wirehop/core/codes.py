@@ -58,7 +58,11 @@ OUTCOME_UNKNOWN = _error(120, "outcome_unknown", "the outcome of this command is
 
 UNSUBSCRIBED = Code(2000, "unsubscribed", "unsubscribed by the server", Kind.UNSUBSCRIBE, Retry.FINAL)
 INSUFFICIENT_STATE = Code(
-    2500, "insufficient_state", "publications were missed and could not be recovered", Kind.UNSUBSCRIBE, Retry.RECONNECT
+    2500,
+    "insufficient_state",
+    "publications were missed and could not be recovered",
+    Kind.UNSUBSCRIBE,
+    Retry.RECONNECT,
 )
 SUBSCRIPTION_EXPIRED = Code(2501, "subscription_expired", "subscription expired", Kind.UNSUBSCRIBE, Retry.RECONNECT)
 

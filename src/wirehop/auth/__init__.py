@@ -1,0 +1,1 @@
+"""Who may do what: policies of namespaces, origins of pages. Strangers to transports and brokers."""

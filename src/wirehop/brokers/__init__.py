@@ -1,0 +1,1 @@
+"""Carriers between processes, chosen by URL. Each is one file, and strangers to transports."""

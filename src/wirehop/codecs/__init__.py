@@ -1,0 +1,1 @@
+"""Bytes ⇄ messages. Pure: no sockets, no sessions, no clock."""

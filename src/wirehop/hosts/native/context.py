@@ -1,0 +1,89 @@
+"""What all connections of one server share. It holds; it decides nothing."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from typing import Protocol
+
+from wirehop.abc import Handler
+from wirehop.hosts.native.forwarded import Proxies, Scheme
+from wirehop.hosts.native.heads import date_line
+from wirehop.hosts.native.options import HostOptions
+from wirehop.hosts.native.timeouts import Phase, Timeouts
+
+log = logging.getLogger("wirehop.http")
+
+
+class Wire(Protocol):
+    """One open connection, in whatever state."""
+
+    def abort(self, reason: str) -> None:
+        """Drop it at once."""
+        ...
+
+    def close_if_idle(self) -> None:
+        """Close it if nothing has been asked and nothing is being answered."""
+        ...
+
+
+class HostContext:
+    """Options, handler, counters, time-outs and the open wires of one server."""
+
+    __slots__ = (
+        "_date",
+        "_date_until",
+        "counters",
+        "emptied",
+        "handler",
+        "is_draining",
+        "loop",
+        "options",
+        "proxies",
+        "scheme",
+        "timeouts",
+        "wires",
+    )
+
+    def __init__(self, handler: Handler, options: HostOptions, counters: "Counter[str]") -> None:
+        self.loop = asyncio.get_running_loop()
+        self.handler = handler
+        self.options = options
+        self.counters = counters
+        self.timeouts = Timeouts(
+            self.loop,
+            {
+                Phase.HEAD: options.header_seconds,
+                Phase.BODY: options.body_seconds,
+                Phase.KEEP_ALIVE: options.keep_alive_seconds,
+                Phase.LINGER: options.linger_seconds,
+                Phase.FLUSH: options.close_seconds,
+                Phase.CLOSE: options.close_seconds,
+            },
+        )
+        self.proxies = Proxies(options.trusted_proxies)
+        self.scheme: Scheme = "http" if options.ssl_context is None else "https"
+        self.wires: set[Wire] = set()
+        self.is_draining = False
+        self.emptied: asyncio.Event | None = None  # while the server waits for the last wire
+        self._date = ""
+        self._date_until = 0.0
+
+    def leave(self, wire: Wire) -> None:
+        """The wire is gone."""
+        self.wires.discard(wire)
+        if self.emptied is not None and not self.wires:
+            self.emptied.set()
+
+    def date(self) -> str:
+        """The Date header's line, made once a second."""
+        now = self.loop.time()
+        if now >= self._date_until:
+            self._date = date_line(time.time())
+            self._date_until = now + 1.0
+        return self._date
+
+    def refused(self, name: str, address: str, reason: str) -> None:
+        """Count and log what was not served."""
+        self.counters[name] += 1
+        log.info("%s from %s: %s", name, address or "an unknown address", reason)

@@ -1,0 +1,89 @@
+"""A client's bytes to whole requests, one at a time, in any chunking. Pure; it raises `Refusal`.
+
+`feed` keeps, `next` reads. Nothing is read ahead: what follows a request stays as bytes until it is asked
+for, so a WebSocket's first frames and pipelined requests are still there. Its keeper bounds what is fed
+(`held` says how much); heads and bodies are bounded here.
+"""
+
+from wirehop.hosts.native.bodies import ChunkedBody, FixedBody
+from wirehop.hosts.native.options import HostOptions
+from wirehop.hosts.native.request_head import Head, check_beginning, parse_head
+
+_END = b"\r\n\r\n"
+
+
+class RequestReader:
+    """The receiving half of an HTTP connection."""
+
+    __slots__ = ("_body", "_head", "_inbox", "_options", "_searched")
+
+    def __init__(self, options: HostOptions) -> None:
+        self._options = options
+        self._inbox = bytearray()
+        self._searched = 0  # so far no end of head
+        self._head: Head | None = None  # whose body is being read
+        self._body: FixedBody | ChunkedBody | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes fed and not yet read."""
+        return len(self._inbox)
+
+    @property
+    def is_in_body(self) -> bool:
+        """Whether a body is begun and not complete."""
+        return self._body is not None
+
+    @property
+    def awaits_continue(self) -> bool:
+        """Whether the peer may be waiting for 100 Continue before it sends its body."""
+        return self._head is not None and self._head.expects_continue and not self._inbox
+
+    def feed(self, data: bytes) -> None:
+        """Keep `data`."""
+        self._inbox += data
+
+    def next(self) -> tuple[Head, bytes] | None:
+        """The next whole request with its body; None while it is incomplete."""
+        head = self._head
+        if head is None:
+            head = self._cut_head()
+            if head is None:
+                return None
+            if head.length == 0:
+                return head, b""
+            self._body = ChunkedBody(self._options) if head.length < 0 else FixedBody(head.length, self._options)
+            self._head = head
+        assert self._body is not None
+        rest = self._body.feed(self.take_rest()) if self._inbox else None
+        if rest is None:
+            return None
+        self._inbox += rest
+        body = bytes(self._body.body)
+        self._head = self._body = None
+        return head, body
+
+    def take_rest(self) -> bytes:
+        """All that has not been read; afterwards nothing is held."""
+        rest = bytes(self._inbox)
+        self._inbox.clear()
+        self._searched = 0
+        return rest
+
+    def _cut_head(self) -> Head | None:
+        inbox = self._inbox
+        if self._searched == 0 and inbox.startswith(b"\r\n"):
+            del inbox[:2]  # RFC 9112 section 2.2: ignore at least one empty line before a request
+        if not inbox:
+            return None
+        start = max(self._searched - len(_END), 0)
+        end = inbox.find(_END, start)
+        if end < 0:
+            check_beginning(inbox, start, self._options)
+            self._searched = len(inbox)
+            return None
+        end += len(_END)
+        block = bytes(inbox[:end])
+        del inbox[:end]
+        self._searched = 0
+        return parse_head(block, self._options)

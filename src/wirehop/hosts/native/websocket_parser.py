@@ -1,0 +1,222 @@
+"""Frames of a client to messages (RFC 6455 section 5), without I/O.
+
+`feed` takes bytes in any chunking and returns what they complete; any chunking gives the same events. It
+never raises for what a peer sent: a violation is one last `Failed` with the code to close with, after which
+the parser is deaf. Every check that needs the header only is made before the payload is stored, so what it
+keeps is at most one message of `max_message` bytes, one control frame and one read.
+
+    event       when
+    Message     a whole text or binary message; text is valid UTF-8
+    Pinged      a ping frame
+    Ponged      a pong frame
+    Closed      a valid close frame; nothing follows
+    Failed      a violation; nothing follows
+"""
+
+import codecs
+from typing import NamedTuple
+
+from wirehop.hosts.native.masking import apply_mask
+
+_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+_OPCODES = frozenset((_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG))
+
+PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG = 1002, 1007, 1009
+_NO_CODE = 1005
+
+
+class Message(NamedTuple):
+    """One whole message."""
+
+    data: bytes
+    is_binary: bool
+
+
+class Pinged(NamedTuple):
+    """A ping with its payload, to be sent back in a pong."""
+
+    data: bytes
+
+
+class Ponged(NamedTuple):
+    """A pong; nobody here looks at its payload."""
+
+    data: bytes
+
+
+class Closed(NamedTuple):
+    """The peer's close frame; 1005 where it gave no code."""
+
+    code: int
+    reason: str
+
+
+class Failed(NamedTuple):
+    """The peer broke a rule: the code and reason to close with."""
+
+    code: int
+    reason: str
+
+
+Event = Message | Pinged | Ponged | Closed | Failed
+
+
+class WebSocketParser:
+    """The receiving half of one WebSocket, server side."""
+
+    __slots__ = ("_buffer", "_decoder", "_events", "_is_over", "_max_message", "_parts", "_parts_opcode")
+
+    def __init__(self, max_message: int) -> None:
+        self._max_message = max_message
+        self._buffer = bytearray()
+        self._events: list[Event] = []
+        self._parts: bytearray | None = None  # payload of an unfinished fragmented message
+        self._parts_opcode = 0
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._is_over = False
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is half received, so that a fresh parser would go on the same."""
+        return not self._buffer and self._parts is None and not self._is_over
+
+    def feed(self, data: bytes) -> list[Event]:
+        """What `data` completes, in order."""
+        if self._is_over:
+            return []
+        buffer = self._buffer
+        buffer += data
+        position = 0
+        while not self._is_over:
+            end = self._frame(buffer, position)
+            if end == position:
+                break
+            position = end
+        if self._is_over:
+            buffer.clear()
+            self._parts = None
+        else:
+            del buffer[:position]
+        events, self._events = self._events, []
+        return events
+
+    def _frame(self, buffer: bytearray, start: int) -> int:
+        """Read one frame; returns its end, or `start` while it is not whole."""
+        available = len(buffer) - start
+        if available < 2:
+            return start
+        first, second = buffer[start], buffer[start + 1]
+        violation = self._violation(first, second)
+        if violation:
+            return self._fail(PROTOCOL_ERROR, violation)
+        size, header = second & 0x7F, 2
+        if size >= 126:
+            header = 4 if size == 126 else 10
+            if available < header:
+                return start
+            size = int.from_bytes(buffer[start + 2 : start + header], "big")
+            if size >> 63:  # section 5.2: the most significant bit MUST be 0
+                return self._fail(PROTOCOL_ERROR, "a frame length has its top bit set")
+        opcode = first & 0x0F
+        if opcode < _CLOSE and size + (len(self._parts) if self._parts else 0) > self._max_message:
+            return self._fail(TOO_BIG, f"a message is larger than {self._max_message} bytes")
+        payload = start + header + 4
+        end = payload + size
+        if len(buffer) < end:
+            return start
+        data = apply_mask(bytes(buffer[payload:end]), bytes(buffer[payload - 4 : payload]))
+        if opcode >= _CLOSE:
+            self._control(opcode, data)
+        else:
+            self._data(opcode, data, is_final=first >= 0x80)
+        return end
+
+    def _violation(self, first: int, second: int) -> str:
+        """What the first two bytes break, or ""."""
+        opcode = first & 0x0F
+        if first & 0x70:  # section 5.2: reserved bits are 0 unless an extension was negotiated, and none is
+            return "a reserved bit is set"
+        if opcode not in _OPCODES:
+            return f"opcode {opcode} is reserved"
+        if not second & 0x80:  # section 5.1: a server MUST close upon an unmasked frame
+            return "a client's frame is not masked"
+        if opcode >= _CLOSE:  # section 5.5
+            if second & 0x7F > 125:
+                return "a control frame is longer than 125 bytes"
+            if not first & 0x80:
+                return "a control frame is fragmented"
+        elif opcode == _CONTINUATION:  # section 5.4
+            if self._parts is None:
+                return "a continuation without a beginning"
+        elif self._parts is not None:
+            return "a new message before the last one's end"
+        return ""
+
+    def _data(self, opcode: int, data: bytes, *, is_final: bool) -> None:
+        if opcode != _CONTINUATION and is_final:
+            if opcode == _TEXT and not is_text(data):
+                self._fail(INVALID_TEXT, "a text message is not UTF-8")
+            else:
+                self._events.append(Message(data, opcode == _BINARY))
+            return
+        if self._parts is None:
+            self._parts = bytearray()
+            self._parts_opcode = opcode
+            self._decoder = codecs.getincrementaldecoder("utf-8")() if opcode == _TEXT else None
+        if self._decoder is not None:  # section 8.1: text is checked across fragments, and fails early
+            try:
+                self._decoder.decode(data, is_final)
+            except UnicodeDecodeError:
+                self._fail(INVALID_TEXT, "a text message is not UTF-8")
+                return
+        self._parts += data
+        if is_final:
+            self._events.append(Message(bytes(self._parts), self._parts_opcode == _BINARY))
+            self._parts = self._decoder = None
+
+    def _control(self, opcode: int, data: bytes) -> None:
+        if opcode == _PING:
+            self._events.append(Pinged(data))
+        elif opcode == _PONG:
+            self._events.append(Ponged(data))
+        else:
+            self._close(data)
+
+    def _close(self, data: bytes) -> None:
+        """Section 5.5.1 and 7.4."""
+        self._is_over = True
+        if not data:
+            self._events.append(Closed(_NO_CODE, ""))
+            return
+        if len(data) == 1:
+            self._fail(PROTOCOL_ERROR, "a close frame with half a code")
+            return
+        code = int.from_bytes(data[:2], "big")
+        if not is_close_code(code):
+            self._fail(PROTOCOL_ERROR, f"close code {code} must not be sent")
+            return
+        try:
+            self._events.append(Closed(code, data[2:].decode()))
+        except UnicodeDecodeError:
+            self._fail(INVALID_TEXT, "a close reason is not UTF-8")
+
+    def _fail(self, code: int, reason: str) -> int:
+        self._is_over = True
+        self._events.append(Failed(code, reason))
+        return -1
+
+
+def is_close_code(code: int) -> bool:
+    """Whether an endpoint may send it (RFC 6455 section 7.4 and IANA's registry: 1012 to 1014 came later)."""
+    return 3000 <= code <= 4999 or (1000 <= code <= 1014 and code not in (1004, 1005, 1006))
+
+
+def is_text(data: bytes) -> bool:
+    """Whether `data` is valid UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

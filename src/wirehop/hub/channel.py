@@ -1,0 +1,83 @@
+"""One channel on this node: its slots by lane, the publications of this loop turn, and the shared tail."""
+
+from collections import deque
+
+from wirehop.codecs.frame import Frame, Lane
+from wirehop.core.slot import Slot, SlotState
+
+
+class Channel:
+    """Slots of one channel. `lanes` maps a lane to its slots (a dict used as an ordered set).
+
+    The tail holds frames for slots that are catching up, shared by all of them: `tail_bytes` of payload at most, the oldest
+    go first (the slot then reads history again).
+    """
+
+    __slots__ = (
+        "_catching_up",
+        "_tail",
+        "_tail_size",
+        "epoch",
+        "lanes",
+        "name",
+        "pending",
+        "turn",
+        "watchers",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.epoch = ""
+        self.lanes: dict[Lane, dict[Slot, None]] = {}
+        self.watchers: dict[Slot, None] | None = None  # slots that want joins and leaves
+        self.pending: list[Frame] = []  # published in this loop turn, not yet flushed
+        self.turn: list[Frame] = []  # what is being flushed right now
+        self._catching_up: set[Slot] = set()
+        self._tail: deque[Frame] | None = None
+        self._tail_size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.lanes
+
+    def slots(self) -> list[Slot]:
+        """All slots, in the order in which they came within each lane."""
+        return [slot for slots in self.lanes.values() for slot in slots]
+
+    def keep(self, frames: list[Frame], max_bytes: int) -> None:
+        """Add frames to the tail."""
+        if self._tail is None:
+            self._tail = deque()
+        for frame in frames:
+            self._tail.append(frame)
+            self._tail_size += len(frame.publication.data)
+        while self._tail_size > max_bytes and len(self._tail) > 1:
+            self._tail_size -= len(self._tail.popleft().publication.data)
+
+    def settle(self, slot: Slot) -> None:
+        """The slot is or is not catching up (its state says): the tail lives as long as one is."""
+        if slot.state is SlotState.CATCHING_UP:
+            self._catching_up.add(slot)
+            return
+        self._catching_up.discard(slot)
+        if not self._catching_up:
+            self._tail = None
+            self._tail_size = 0
+
+    @property
+    def has_tail(self) -> bool:
+        """Whether somebody is catching up, so that frames are worth keeping."""
+        return bool(self._catching_up)
+
+    def range(self, first: int, last: int) -> list[Frame]:
+        """The frames with these offsets that the tail or this turn holds, in order."""
+        held = {frame.publication.offset: frame for frame in (*(self._tail or ()), *self.turn, *self.pending)}
+        return [held[offset] for offset in range(first, last + 1) if offset in held]
+
+    def tail_from(self, epoch: str) -> int:
+        """The lowest offset of `epoch` that is at hand; 0 for none."""
+        frame: Frame
+        for frame in (*(self._tail or ()), *self.turn, *self.pending):
+            if frame.epoch == epoch:
+                return frame.publication.offset
+        return 0

@@ -1,0 +1,200 @@
+"""The fan-out.
+
+Publications of one channel that arrive within one loop turn are joined and written once per live slot, straight to the
+wire's transport: one comparison (`slot.next == first`: live, in this epoch, and nothing missing), one store, one write.
+Every other slot goes through its machine. A property test holds the two ways equal.
+
+The hub knows slots and frames. It does not know how bytes travel, nor what a session is: a slot's `owner` is told of what did
+not take the fast lane.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from wirehop.codecs.frame import Frame, Lane
+from wirehop.core.messages import ClientInfo, Join, Leave, Publication, Push
+from wirehop.core.slot import Slot
+from wirehop.hub.channel import Channel
+
+
+class SlotOwner(Protocol):
+    """Who a slot belongs to: told of what the fast lane did not deliver."""
+
+    def published(self, slot: Slot, first: int, last: int, epoch: str) -> None:
+        """The publications `first` to `last` (0, 0 in `signal` channels) are out; their frames are in `Hub.range`."""
+        ...
+
+    def pushed(self, push: Push) -> None:
+        """A join or leave in a channel whose slot watches."""
+        ...
+
+
+class Hub:
+    """All channels with slots on this node.
+
+    `later(delay, callback)` runs a callback at the end of this loop turn (delay 0) or after that many seconds; `window(channel)` gives
+    a channel's coalescing window in seconds. `tail_bytes` bounds the shared tail of one channel.
+    """
+
+    def __init__(
+        self,
+        later: Callable[[float, Callable[[], None]], object],
+        window: Callable[[str], float] = lambda _channel: 0.0,
+        *,
+        tail_bytes: int = 1_048_576,
+    ) -> None:
+        self.channels: dict[str, Channel] = {}
+        self.counters: Counter[str] = Counter()
+        self.delivered: Counter[Lane] = Counter()  # publications written, by lane
+        self.tail_bytes = tail_bytes
+        self._later = later
+        self._window = window
+        self._dirty: list[Channel] = []
+
+    # ---- slots -------------------------------------------------------------------------------------------------------
+
+    def attach(self, slot: Slot, *, watches: bool) -> bool:
+        """Register the slot (its `lane`, `out` and `owner` are set); True if it is the channel's first here."""
+        channel = self.channels.get(slot.channel)
+        is_first = channel is None
+        if channel is None:
+            channel = self.channels[slot.channel] = Channel(slot.channel)
+        channel.lanes.setdefault(cast(Lane, slot.lane), {})[slot] = None
+        if watches:
+            if channel.watchers is None:
+                channel.watchers = {}
+            channel.watchers[slot] = None
+        return is_first
+
+    def detach(self, slot: Slot) -> bool:
+        """Forget the slot; True if the channel has no slot here any more. Forgetting twice is fine."""
+        channel = self.channels.get(slot.channel)
+        if channel is None:
+            return False
+        slots = channel.lanes.get(cast(Lane, slot.lane))
+        if slots is None or slot not in slots:
+            return False
+        del slots[slot]
+        if not slots:
+            del channel.lanes[cast(Lane, slot.lane)]
+        if channel.watchers is not None:
+            channel.watchers.pop(slot, None)
+        channel.settle(slot)
+        if channel.is_empty:
+            del self.channels[slot.channel]
+            return True
+        return False
+
+    def range(self, name: str, first: int, last: int) -> list[Frame]:
+        """The frames of the channel with these offsets that are at hand; with 0, 0 those of this turn."""
+        channel = self.channels.get(name)
+        if channel is None:
+            return []
+        return list(channel.turn) if last == 0 else channel.range(first, last)
+
+    def tail_from(self, name: str, epoch: str) -> int:
+        """The lowest offset at hand; 0 for none."""
+        channel = self.channels.get(name)
+        return 0 if channel is None else channel.tail_from(epoch)
+
+    # ---- publications -----------------------------------------------------------------------------------------------
+
+    def published(self, name: str, publication: Publication, epoch: str) -> None:
+        """A publication of a channel; it goes out at the end of this loop turn, with all others of the channel."""
+        channel = self.channels.get(name)
+        if channel is None:
+            return
+        pending = channel.pending
+        if pending and self._does_not_follow(pending[-1], publication, epoch):
+            self.flush(channel)  # a gap or a new epoch: what came before goes out as a buffer of its own
+        channel.pending.append(Frame(name, publication, epoch))
+        if len(channel.pending) == 1:
+            self._schedule(channel)
+
+    def _schedule(self, channel: Channel) -> None:
+        window = self._window(channel.name)
+        if window > 0:
+            self._later(window, lambda: self.flush(channel))
+            return
+        self._dirty.append(channel)
+        if len(self._dirty) == 1:
+            self._later(0, self.flush_all)
+
+    def flush_all(self) -> None:
+        """Write what was published since the last flush."""
+        dirty, self._dirty = self._dirty, []
+        for channel in dirty:
+            self.flush(channel)
+
+    def flush(self, channel: Channel) -> None:
+        """Write one channel's pending publications: live slots by the fast lane, the others through their machine."""
+        frames, channel.pending = channel.pending, []
+        if not frames:
+            return
+        channel.turn = frames
+        first, last = frames[0].publication.offset, frames[-1].publication.offset
+        epoch = frames[0].epoch
+        slow: list[Slot] = []
+        if epoch == channel.epoch or not channel.epoch:
+            for lane, slots in channel.lanes.items():
+                if lane.is_shared:
+                    self._fast_lane(lane, slots, frames, first, last + 1 if last else 0, slow)
+                else:
+                    slow.extend(slots)
+        else:  # a foreign epoch: every slot has to find its place in the new log
+            slow = channel.slots()
+        channel.epoch = epoch
+        for slot in slow:
+            cast(SlotOwner, slot.owner).published(slot, first, last, epoch)
+            channel.settle(slot)
+        if channel.has_tail:
+            channel.keep(frames, self.tail_bytes)
+        channel.turn = []
+
+    def settle(self, slot: Slot) -> None:
+        """The slot's machine has moved: the shared tail may not be needed any more."""
+        channel = self.channels.get(slot.channel)
+        if channel is not None:
+            channel.settle(slot)
+
+    def _fast_lane(
+        self,
+        lane: Lane,
+        slots: dict[Slot, None],
+        frames: list[Frame],
+        first: int,
+        after: int,
+        slow: list[Slot],
+    ) -> None:
+        buffer = lane.join(frames)
+        missed = len(slow)
+        for slot in slots:
+            if slot.next == first:
+                slot.next = after
+                slot.out.write(buffer)
+            else:
+                slow.append(slot)
+        self.delivered[lane] += (len(slots) - (len(slow) - missed)) * len(frames)
+
+    @staticmethod
+    def _does_not_follow(before: Frame, publication: Publication, epoch: str) -> bool:
+        offset = before.publication.offset
+        return epoch != before.epoch or (offset != 0 and publication.offset != offset + 1)
+
+    # ---- joins and leaves -------------------------------------------------------------------------------------------
+
+    def joined(self, name: str, info: ClientInfo, rev: int) -> None:
+        """Tell the watchers."""
+        self._tell(name, Push(name, join=Join(info, rev)))
+
+    def left(self, name: str, info: ClientInfo, rev: int) -> None:
+        """Tell the watchers."""
+        self._tell(name, Push(name, leave=Leave(info, rev)))
+
+    def _tell(self, name: str, push: Push) -> None:
+        channel = self.channels.get(name)
+        if channel is None or not channel.watchers:
+            return
+        for slot in list(channel.watchers):
+            cast(SlotOwner, slot.owner).pushed(push)

@@ -1,0 +1,252 @@
+"""Drives one session: feeds its machine, drains it, and carries out what comes of it.
+
+Change once, drain fully, then wait: `_run` is the one place that calls `Session.take`. While the wire is full, replies and
+pushes wait in the outbox, bounded in bytes; a session that exceeds it is ended with 3008. Publications never wait here:
+their slots have left the lane and catch up from history.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wirehop.abc import Peer
+from wirehop.codecs.frame import Frame
+from wirehop.core import codes
+from wirehop.core.codes import Code
+from wirehop.core.effects import (
+    Answer,
+    Attach,
+    Call,
+    Close,
+    Count,
+    Detach,
+    Enter,
+    Leave,
+    Output,
+    Received,
+    Send,
+    SendMissed,
+    SendTail,
+)
+from wirehop.core.messages import Command, Push, Reply
+from wirehop.core.session import Session, SessionState
+from wirehop.core.slot import Slot
+
+if TYPE_CHECKING:
+    from wirehop.node.node import Node
+    from wirehop.node.wire import Wire
+
+NEVER = float("inf")
+
+
+class Driver:
+    """One session on one wire."""
+
+    __slots__ = (
+        "_due",
+        "_is_running",
+        "_outbox",
+        "_outbox_size",
+        "is_transient",
+        "node",
+        "peer",
+        "session",
+        "was_admitted",
+        "wire",
+        "wire_name",
+    )
+
+    def __init__(
+        self,
+        node: "Node",
+        session: Session,
+        wire: "Wire",
+        *,
+        wire_name: str,
+        peer: Peer,
+        is_transient: bool = False,
+    ) -> None:
+        self.node = node
+        self.session = session
+        self.wire: Wire | None = wire
+        self.wire_name = wire_name
+        self.peer = peer
+        self.is_transient = is_transient
+        self.was_admitted = False
+        self._outbox: list[Reply] | None = None
+        self._outbox_size = 0
+        self._due = NEVER
+        self._is_running = False
+
+    # ---- what the transport calls ------------------------------------------------------------------------------------
+
+    def received(self, commands: Sequence[Command], size: int) -> None:
+        """Commands that came in one message or body of `size` bytes."""
+        now = self.node.clock.now()
+        self.node.metrics.received[self.wire_name] += len(commands)
+        share = size // len(commands) if commands else 0
+        for command in commands:
+            self.session.receive(command, now, share)
+        self._run()
+
+    def rebind(self) -> None:
+        """The wire's `out` is another one now: its slots write there."""
+        if self.wire is not None:
+            for subscription in self.session.subscriptions.values():
+                if subscription.slot is not None:
+                    subscription.slot.out = self.wire.out
+
+    def heard(self) -> None:
+        """The peer is alive."""
+        self.session.heard()
+
+    def paused(self) -> None:
+        """The wire is full."""
+        self.node.metrics.paused[self.wire_name] += 1
+        self.session.paused()
+        self._run()
+
+    def resumed(self) -> None:
+        """The wire takes bytes again."""
+        self._flush_outbox()
+        if self.session.is_paused:
+            self.session.resumed(self.node.clock.now())
+        self._run()
+
+    def lost(self, cause: str) -> None:
+        """The wire is gone."""
+        if self.session.state is not SessionState.CLOSED:
+            self.session.lost()
+            self._run()
+            self._closed(codes.CLOSED.number, cause)
+
+    def end(self, code: Code, reason: str = "") -> None:
+        """End the session from the server's side."""
+        self.session.end(code, reason)
+        self._run()
+
+    # ---- what the node and the hub call --------------------------------------------------------------------------------
+
+    def answered(self, number: int, answer: Answer) -> None:
+        """A call has its answer."""
+        self.session.answer(number, answer, self.node.clock.now())
+        self.was_admitted = self.was_admitted or self.session.state is SessionState.CONNECTED
+        self._run()
+
+    def published(self, slot: Slot, first: int, last: int, epoch: str) -> None:
+        """`hub.SlotOwner`: publications that did not take the fast lane."""
+        self.session.published(slot, first, last, epoch, self.node.clock.now())
+        self._run()
+
+    def pushed(self, push: Push) -> None:
+        """`hub.SlotOwner`: a join or leave."""
+        self.session.push(push)
+        self._run()
+
+    def tick(self, now: float) -> None:
+        """`wheel.Timed`."""
+        self._due = NEVER
+        self.session.tick(now)
+        self._run()
+
+    # ---- the loop ------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        """Drain the machine, carry everything out, and arm the next deadline."""
+        if self._is_running:
+            return  # an effect answered at once: the loop below takes what came of it
+        self._is_running = True
+        try:
+            replies: list[Reply] = []
+            while outputs := self.session.take():
+                for output in outputs:
+                    if isinstance(output, Send):
+                        replies.append(output.reply)
+                        continue
+                    if replies and isinstance(output, SendMissed | SendTail | Close | Enter):
+                        self._send(replies)  # what follows must come after them on the wire
+                        replies = []
+                    self._carry_out(output)
+            if replies:
+                self._send(replies)
+        finally:
+            self._is_running = False
+        deadline = self.session.deadline()
+        if deadline is not None and deadline < self._due:
+            self._due = deadline
+            self.node.wheel.add(self, deadline)
+
+    def _carry_out(self, output: Output) -> None:
+        node = self.node
+        match output:
+            case Call():
+                node.effects.perform(self, output)
+            case Attach(slot, watches):
+                wire = self.wire
+                if wire is not None:
+                    slot.lane, slot.out, slot.owner = wire.lane, wire.out, self
+                    node.interest.attach(slot, watches=watches)
+            case Detach(slot):
+                node.interest.detach(slot)
+            case SendMissed(slot, publications):
+                epoch = slot.epoch
+                self._write([Frame(slot.channel, publication, epoch) for publication in publications])
+            case SendTail(slot, first, last):
+                self._write(node.hub.range(slot.channel, first, last))
+            case Enter(channel, info):
+                node.effects.enter(channel, info)
+            case Leave(channel, client):
+                node.effects.leave(channel, client)
+            case Received(data):
+                node.effects.received(self, data)
+            case Count(what, count):
+                node.metrics.dropped[what] += count
+            case Close(code, reason):
+                self._close(code, reason)
+
+    def _write(self, frames: list[Frame]) -> None:
+        if self.wire is not None and frames:
+            self.node.metrics.caught_up[self.wire_name] += len(frames)
+            self.wire.write(frames)
+
+    # ---- replies and the outbox ----------------------------------------------------------------------------------------
+
+    def _send(self, replies: list[Reply]) -> None:
+        if self.wire is None:
+            return
+        if self._outbox is not None or self.session.is_paused:
+            self._wait(replies)
+        else:
+            self.node.metrics.sent[self.wire_name] += len(replies)
+            self.wire.send(replies)
+
+    def _wait(self, replies: list[Reply]) -> None:
+        """The wire is full: keep the replies, up to the limit."""
+        if self._outbox is None:
+            self._outbox = []
+        self._outbox += replies
+        self._outbox_size += sum(map(self.node.reply_size, replies))
+        limit = self.node.settings.limits.outbox_bytes
+        if self._outbox_size > limit:
+            self.node.metrics.dropped["outbox"] += len(self._outbox)
+            self._outbox = None
+            self.session.end(codes.SLOW, f"more than {limit} bytes of replies wait for the wire")
+
+    def _flush_outbox(self) -> None:
+        if self._outbox is not None and self.wire is not None:
+            replies, self._outbox, self._outbox_size = self._outbox, None, 0
+            self.node.metrics.sent[self.wire_name] += len(replies)
+            self.wire.send(replies)
+
+    # ---- the end -------------------------------------------------------------------------------------------------------
+
+    def _close(self, code: Code, reason: str) -> None:
+        wire = self.wire
+        self._closed(code.number, reason)
+        if wire is not None:
+            wire.close(code, reason)
+
+    def _closed(self, code: int, reason: str) -> None:
+        if self.wire is not None:
+            self.wire = None
+            self._outbox = None
+            self.node.forget(self, code, reason)

@@ -1,0 +1,61 @@
+"""What a node counts. Plain integers, touched on the hot path; the Prometheus text is made from them when asked for."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+if TYPE_CHECKING:
+    from wirehop.node.node import Node
+
+
+class Metrics:
+    """Counters since the start. Keys are names of transports, or of what was dropped or failed."""
+
+    def __init__(self) -> None:
+        self.publications = 0
+        self.received: Counter[str] = Counter()  # commands, by transport
+        self.sent: Counter[str] = Counter()  # replies and pushes that did not take the fast lane, by transport
+        self.caught_up: Counter[str] = Counter()  # publications sent from history or the tail, by transport
+        self.paused: Counter[str] = Counter()  # how often a wire was full, by transport
+        self.opened: Counter[str] = Counter()  # sessions, by transport
+        self.closed: Counter[tuple[str, int]] = Counter()  # sessions, by transport and code
+        self.dropped: Counter[str] = Counter()  # by what was dropped
+        self.errors: Counter[str] = Counter()  # by where
+
+
+class NodeCollector:
+    """A Prometheus collector over one node."""
+
+    def __init__(self, node: "Node") -> None:
+        self._node = node
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics at this moment."""
+        node, metrics = self._node, self._node.metrics
+        connections = GaugeMetricFamily("wirehop_connections", "Open sessions.", labels=["transport"])
+        for name, count in node.connections().items():
+            connections.add_metric([name], count)
+        yield connections
+        messages = CounterMetricFamily("wirehop_messages", "Messages.", labels=["direction", "transport"])
+        for name, count in metrics.received.items():
+            messages.add_metric(["in", name], count)
+        for name, count in node.messages_out().items():
+            messages.add_metric(["out", name], count)
+        yield messages
+        yield CounterMetricFamily("wirehop_publications", "Publications accepted by this node.", metrics.publications)
+        yield GaugeMetricFamily("wirehop_channels", "Channels with subscribers on this node.", len(node.hub.channels))
+        closed = CounterMetricFamily("wirehop_closed", "Sessions ended, by code.", labels=["transport", "code"])
+        for (name, code), count in metrics.closed.items():
+            closed.add_metric([name, str(code)], count)
+        yield closed
+        for name, text, counter in (
+            ("wirehop_dropped", "What was dropped, by reason.", metrics.dropped),
+            ("wirehop_errors", "Failures, by where.", metrics.errors),
+            ("wirehop_paused", "How often a wire was full, by transport.", metrics.paused),
+        ):
+            family = CounterMetricFamily(name, text, labels=["reason"])
+            for key, count in counter.items():
+                family.add_metric([key], count)
+            yield family

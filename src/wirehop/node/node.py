@@ -1,0 +1,328 @@
+"""`Node`: the server object of an application. It knows channels and handlers, and nothing of HTTP."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Literal, TypeVar
+
+from msgspec import structs
+
+from wirehop.abc import Broker, Clock, Ids, Peer, PresenceStore
+from wirehop.auth.policy import Policy
+from wirehop.brokers.memory import MemoryBroker
+from wirehop.codecs.json_lines import encode_reply
+from wirehop.codecs.payload import EVENT_TAG, checked_event, payload_of
+from wirehop.core import codes
+from wirehop.core.codes import Code
+from wirehop.core.errors import PayloadError, SettingsError
+from wirehop.core.limits import Limits
+from wirehop.core.messages import ClientInfo, PayloadKind, Position, Publication, Reply
+from wirehop.core.recovery import HistoryPage
+from wirehop.core.session import Heartbeat, Session, Terms
+from wirehop.hub import Hub
+from wirehop.node.clock import SecretIds, SystemClock
+from wirehop.node.driver import Driver
+from wirehop.node.effects import Effects
+from wirehop.node.handlers import Handler, Handlers
+from wirehop.node.interest import Interest
+from wirehop.node.metrics import Metrics
+from wirehop.node.wheel import Wheel
+from wirehop.node.wire import Wire
+from wirehop.settings.tree import Namespace, Settings
+from wirehop.version import __version__
+
+log = logging.getLogger("wirehop.node")
+T = TypeVar("T")
+
+HeartbeatStyle = Literal["pong", "ping", "none"]
+"""How a transport's wires show that they live: pings that want an answer, pings only, or by themselves."""
+
+
+def _must(broker: MemoryBroker | None) -> MemoryBroker:
+    assert broker is not None
+    return broker
+
+
+def _limits(settings: Settings) -> Limits:
+    chosen = settings.limits
+    return Limits(
+        connect_seconds=chosen.connect_timeout,
+        held_bytes=chosen.held_bytes,
+        pending_commands=chosen.pending_commands,
+        channels=chosen.channels_per_session,
+        channel_bytes=chosen.channel_length,
+        recovery_publications=chosen.recovery_publications,
+        recovery_bytes=chosen.recovery_bytes,
+    )
+
+
+class Node:
+    """One server process.
+
+    `settings` is the whole tree; `namespaces` is the short way to say only those. `broker` (default: what the settings'
+    URL names), `clock` and `ids` can be given by tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        namespaces: Mapping[str, Namespace] | None = None,
+        broker: Broker | None = None,
+        presence_store: PresenceStore | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        if namespaces is not None:
+            self.settings = structs.replace(self.settings, namespaces={**self.settings.namespaces, **namespaces})
+        self.clock: Clock = clock or SystemClock()
+        self.ids: Ids = ids or SecretIds()
+        self.limits = _limits(self.settings)
+        self.policy = Policy(self.settings.namespaces)
+        self.metrics = Metrics()
+        self.handlers = Handlers()
+        self.effects = Effects(self)
+        self.interest = Interest(self)
+        self.hub = Hub(self._later, lambda channel: self.policy.options(channel).coalesce)
+        self.wheel = Wheel(self.clock.now, self._later)
+        memory = self._memory_broker() if broker is None or presence_store is None else None
+        self.broker: Broker = broker if broker is not None else _must(memory)
+        self.presence_store: PresenceStore = presence_store if presence_store is not None else _must(memory)
+        self.id = self.ids.new()
+        self.sessions: dict[str, Driver] = {}
+        self.is_draining = False
+        self.is_open = False
+        self._connections: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def use(self, settings: Settings) -> None:
+        """Take other settings, before `start`: how `wirehop serve` gives its own to an application's node."""
+        if self.is_open:
+            raise RuntimeError("the node runs already")
+        self.settings = settings
+        self.limits = _limits(settings)
+        self.policy = Policy(settings.namespaces)
+
+    # ---- handlers ------------------------------------------------------------------------------------------------------
+
+    def on_connect(self, handler: Handler) -> Handler:
+        """`async def (connecting: Connecting) -> User | None`: who is this? None is anonymous; raise `Refused` to refuse."""
+        return self.handlers.register("connect", handler)
+
+    def on_subscribe(self, handler: Handler) -> Handler:
+        """`async def (client: Client, channel: str)`: called after the namespace has said yes; raise `Refused` to refuse."""
+        return self.handlers.register("subscribe", handler)
+
+    def on_publish(self, handler: Handler) -> Handler:
+        """`async def (client: Client, channel: str, data: T)`: return other data to replace it; raise `Refused` to refuse."""
+        return self.handlers.register("publish", handler)
+
+    def on_disconnect(self, handler: Handler) -> Handler:
+        """`async def (client: Client, code: int, reason: str)`: the session is over."""
+        return self.handlers.register("disconnect", handler)
+
+    def on_message(self, handler: Handler) -> Handler:
+        """`async def (client: Client, data: T)`: the client sent something that wants no reply."""
+        return self.handlers.register("message", handler)
+
+    def rpc(self, name: str) -> Callable[[Handler], Handler]:
+        """`@node.rpc("name")` on `async def (client: Client, data: T) -> result`."""
+        return lambda handler: self.handlers.register_method(name, handler)
+
+    # ---- what an application does --------------------------------------------------------------------------------------
+
+    async def publish(
+        self,
+        channel: str,
+        data: object,
+        *,
+        key: str = "",
+        event: str = "",
+        tags: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+    ) -> Position:
+        """Publish to everybody in the channel; the position it got (offset 0 in `signal` channels).
+
+        `data` is anything JSON can hold, `msgspec.Raw` for JSON as it stands, or `bytes` for binary. `key` is the value's key in a `latest`
+        channel, `event` the event name for event streams. Raises `Refused` (106 too large, 107 not a payload) and
+        `IdempotencyConflict`.
+        """
+        payload, kind = payload_of(data)
+        return await self.publish_payload(
+            channel,
+            payload,
+            kind,
+            key=key,
+            event=event,
+            tags=tags,
+            idempotency_key=idempotency_key,
+            publisher="server",
+        )
+
+    async def publish_payload(
+        self,
+        channel: str,
+        payload: bytes,
+        kind: PayloadKind,
+        *,
+        key: str = "",
+        event: str = "",
+        tags: Mapping[str, str] | None = None,
+        info: ClientInfo | None = None,
+        idempotency_key: str = "",
+        publisher: str = "",
+    ) -> Position:
+        """The same for a payload that was checked already; `publisher` is the scope of the idempotency key."""
+        if not channel or len(channel.encode()) > self.limits.channel_bytes or not channel.isprintable():
+            raise PayloadError(f"not a channel's name: {channel[:64]!r}")
+        all_tags = dict(tags or {})
+        if event:
+            all_tags[EVENT_TAG] = checked_event(event)
+        publication = Publication(payload, kind, info=info, tags=all_tags or None, key=key)
+        return await self.effects.publish(
+            channel, publication, self.policy.options(channel), idempotency_key, publisher
+        )
+
+    async def history(
+        self, channel: str, since: Position | None = None, *, limit: int = 100, reverse: bool = False
+    ) -> HistoryPage:
+        """A page of the channel's history."""
+        return await self.broker.history(channel, since, limit=limit, max_bytes=self.limits.page_bytes, reverse=reverse)
+
+    async def presence(self, channel: str) -> Mapping[str, ClientInfo]:
+        """Who is in the channel, by client id."""
+        return (await self.presence_store.members(channel))[0]
+
+    def disconnect(self, client: str, code: Code = codes.FORCE_DISCONNECT, reason: str = "") -> bool:
+        """End a session of this node; False if there is none with this id."""
+        driver = self.sessions.get(client)
+        if driver is not None:
+            driver.end(code, reason)
+        return driver is not None
+
+    # ---- lifecycle -----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the broker. To be called on the loop that will serve."""
+        if self.is_open:
+            return
+        self._loop = asyncio.get_running_loop()
+        await self.broker.open(self.hub)
+        self.is_open = True
+
+    async def drain(self, seconds: float) -> None:
+        """End all sessions with 3001, paced evenly over `seconds`, so that their clients do not all return at once."""
+        self.is_draining = True
+        drivers = list(self.sessions.values())
+        pause = seconds / len(drivers) if drivers else 0.0
+        due = self.clock.now()
+        for driver in drivers:
+            driver.end(codes.SHUTDOWN)
+            due += pause
+            if (wait := due - self.clock.now()) > 0.005:
+                await asyncio.sleep(wait)
+
+    async def stop(self) -> None:
+        """End what is left at once, and close the broker."""
+        self.is_draining = True
+        for driver in list(self.sessions.values()):
+            driver.end(codes.SHUTDOWN)
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=1.0)
+        await self.broker.close()
+        self.is_open = False
+
+    # ---- for transports ------------------------------------------------------------------------------------------------
+
+    def open_session(
+        self,
+        wire: Wire,
+        *,
+        transport: str,
+        peer: Peer,
+        heartbeat: HeartbeatStyle = "pong",
+        has_secret: bool = False,
+        is_transient: bool = False,
+    ) -> Driver:
+        """A new session on a new wire. It waits for `connect`. `is_transient`: it lives for one request, so it enters no
+        presence and no `on_disconnect` hears of it."""
+        interval = self.settings.heartbeat.interval
+        terms = self._terms(heartbeat, interval)
+        secret = self.ids.new() if has_secret else ""
+        session = Session(self.ids.new(), terms, now=self.clock.now(), secret=secret)
+        driver = Driver(self, session, wire, wire_name=transport, peer=peer, is_transient=is_transient)
+        self.sessions[session.client] = driver
+        self._connections[transport] += 1
+        self.metrics.opened[transport] += 1
+        driver.tick(self.clock.now())  # arms the first deadline
+        log.debug("> session=%s opened over %s from %s", session.client, transport, peer.address)
+        return driver
+
+    def forget(self, driver: Driver, code: int, reason: str) -> None:
+        """A session is over."""
+        if self.sessions.pop(driver.session.client, None) is None:
+            return
+        self._connections[driver.wire_name] -= 1
+        self.metrics.closed[driver.wire_name, code] += 1
+        level = logging.DEBUG if driver.is_transient else logging.INFO
+        log.log(
+            level,
+            "= session=%s user=%s wire=%s closed code=%d reason=%s",
+            driver.session.client, driver.session.user or "-", driver.wire_name, code, reason,
+        )  # fmt: skip
+        self.effects.disconnected(driver, code, reason)
+
+    def connections(self) -> dict[str, int]:
+        """Open sessions by transport."""
+        return {name: count for name, count in self._connections.items() if count}
+
+    def messages_out(self) -> Counter[str]:
+        """Everything written, by transport."""
+        out = self.metrics.sent + self.metrics.caught_up
+        for lane, count in self.hub.delivered.items():
+            out[lane.name] += count
+        return out
+
+    def reply_size(self, reply: Reply) -> int:
+        """Bytes that a waiting reply counts for."""
+        return len(encode_reply(reply))
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call it at the end of this turn of the loop."""
+        self._later(0, callback)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` as a task of the node. A failure is logged; it never passes silently."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    # ---- inside --------------------------------------------------------------------------------------------------------
+
+    def _terms(self, heartbeat: HeartbeatStyle, interval: float) -> Terms:
+        if heartbeat == "none":
+            return Terms(self.limits, None, version=__version__, node=self.id)
+        beat = Heartbeat(interval, interval / 2, wants_pong=heartbeat == "pong")
+        return Terms(self.limits, beat, version=__version__, node=self.id)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.metrics.errors["task"] += 1
+            log.error("a task of the node failed", exc_info=error)
+
+    def _later(self, delay: float, callback: Callable[[], None]) -> object:
+        loop = self._loop or asyncio.get_running_loop()
+        return loop.call_later(delay, callback) if delay > 0 else loop.call_soon(callback)
+
+    def _memory_broker(self) -> MemoryBroker:
+        url = self.settings.broker.url
+        if url != "memory://":
+            raise SettingsError(f"there is no broker for {url!r}; this version has memory://", key="broker.url")
+        return MemoryBroker(self.clock, self.ids, max_channels=self.settings.limits.channels)

@@ -1,0 +1,32 @@
+"""What a transport gives the driver of a session: how to write, and how to end."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from wirehop.codecs.frame import Frame, Lane
+from wirehop.core.codes import Code
+from wirehop.core.messages import Reply
+from wirehop.core.slot import Writable
+
+
+class Wire(Protocol):
+    """One live connection of a transport, as the node sees it.
+
+    `lane` says how publications are written, `out` is where the fan-out writes them. The transport calls the driver's
+    `received`, `heard`, `paused`, `resumed` and `lost`.
+    """
+
+    lane: Lane
+    out: Writable
+
+    def send(self, replies: Sequence[Reply]) -> int:
+        """Write replies, pushes and pings in order; the number of bytes. Never called while the wire is paused."""
+        ...
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        """Write publications that did not take the fast lane, in order."""
+        ...
+
+    def close(self, code: Code, reason: str) -> None:
+        """Tell the peer and close. Nothing is written afterwards."""
+        ...

@@ -1,0 +1,305 @@
+// The chat: rooms are channels `chat:{room}`, typing is a signal in `typing:{room}`. Everything else is history and presence.
+
+import { connect } from "../client.js";
+import { randomId } from "../wires.js";
+import { byTestId, element, firstWire, memory, mountState, mountWirePicker } from "../ui.js";
+import { MessageList } from "./messages.js";
+import { People, Typing, avatar, nameOf, randomName } from "./people.js";
+
+const ROOMS = ["lobby", "random", "help"];
+const HISTORY = 100;
+const MAX_LENGTH = 2000;
+const TYPING_EVERY = 2000; // milliseconds between two signals
+const DELIVERIES = 3; // times a message is sent before the person is asked
+
+const page = (id) => document.getElementById(id);
+const input = byTestId("message-input");
+const nameInput = byTestId("name-input");
+
+let name = memory.read("name", "") || randomName();
+memory.write("name", name);
+const thisPage = randomId(6); // tells our own typing from that of another page with our name
+const sentHere = new Set();
+
+const client = connect({ transport: firstWire(), name: "wirehop-chat", data: { name } });
+const typing = new Typing(byTestId("typing"));
+const people = new People({ list: byTestId("people"), count: page("people-count"), me: () => name });
+const messages = new MessageList({
+  list: byTestId("messages"),
+  scroller: page("messages-scroll"),
+  newer: page("newer"),
+  onRetry: (message) => deliver(message),
+});
+mountWirePicker(page("wires"), client);
+mountState(byTestId("state"), client);
+
+// ---- rooms ----------------------------------------------------------------------------------------------------------
+
+let room = null;
+
+/** Letters, digits, `-` and `_`: what is safe in a channel's name and readable in a link. */
+const roomName = (text) => text.trim().toLowerCase().replace(/^#/, "").replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 40);
+
+function roomFromHash() {
+  try {
+    return roomName(decodeURIComponent(location.hash.slice(1))) || ROOMS[0];
+  } catch {
+    return ROOMS[0]; // a hash that is not valid percent-encoding
+  }
+}
+
+function enter(next) {
+  if (room === next) return;
+  if (room) for (const channel of [`chat:${room}`, `typing:${room}`]) client.unsubscribe(channel);
+  room = next;
+  stopTyping();
+  typing.clear();
+  people.clear();
+  messages.clear();
+  showNotice("");
+  showRooms();
+  page("room-title").textContent = room;
+  showTitle();
+
+  const entered = room;
+  client.subscribe(
+    `chat:${room}`,
+    {
+      subscribed({ isRecovered, wasRecovering }) {
+        if (!wasRecovering || !isRecovered) readHistory(entered, { isAnew: wasRecovering });
+        people.reload(() => client.presence(`chat:${entered}`)).catch((error) => console.warn("presence:", error.message));
+      },
+      publication: (publication) => received(publication, { isLive: true }),
+      join: (info, rev) => people.join(info, rev),
+      leave(info, rev) {
+        people.leave(info, rev);
+        typing.stopped(nameOf(info));
+      },
+      ended: (error) => showNotice(`This room is not open to you: ${error.message}.`),
+    },
+    { joinLeave: true },
+  );
+  client.subscribe(`typing:${room}`, {
+    publication({ data }) {
+      if (data?.page === thisPage || typeof data?.name !== "string") return;
+      if (data.stopped) typing.stopped(data.name);
+      else typing.seen(data.name.slice(0, 32));
+    },
+  });
+}
+
+async function readHistory(entered, { isAnew }) {
+  const list = byTestId("messages");
+  list.setAttribute("aria-busy", "true"); // a screen reader should not read a hundred messages aloud
+  try {
+    const { publications = [] } = await client.history(`chat:${entered}`, { limit: HISTORY, reverse: true });
+    if (entered !== room) return;
+    if (isAnew) messages.forgetArrived();
+    for (const publication of publications.reverse()) received(publication, { isLive: false });
+    messages.showEmpty(`Welcome to #${room}`, "Nothing has been said here yet. Share the link, or write the first message.");
+    messages.scrollToEnd();
+  } catch (error) {
+    if (entered === room) showNotice(`The history could not be read: ${error.message}.`);
+  } finally {
+    list.removeAttribute("aria-busy");
+  }
+}
+
+function showRooms() {
+  const known = memory.read("rooms", ROOMS).filter((one) => typeof one === "string");
+  if (!known.includes(room)) memory.write("rooms", [...known, room].slice(-20));
+  const link = (one) => {
+    const anchor = element("a", { href: `#${encodeURIComponent(one)}` }, one);
+    if (one === room) anchor.setAttribute("aria-current", "page");
+    return element("li", {}, anchor);
+  };
+  page("rooms").replaceChildren(...[...new Set([...known, room])].map(link));
+}
+
+page("room-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const wanted = roomName(event.target.room.value);
+  event.target.reset();
+  if (!wanted) return;
+  location.hash = encodeURIComponent(wanted);
+  openMenu(false);
+  input.focus();
+});
+addEventListener("hashchange", () => {
+  enter(roomFromHash());
+  openMenu(false);
+});
+
+// ---- messages -------------------------------------------------------------------------------------------------------
+
+/** A publication as a message. Anybody may publish here by HTTP, so nothing about its shape is sure. */
+function toMessage({ data, info, offset, time }) {
+  const given = typeof data === "object" && data !== null ? data : { text: data };
+  const text = typeof given.text === "string" ? given.text : JSON.stringify(given.text ?? data);
+  const isWhole = typeof given.id === "string" && typeof given.text === "string";
+  return {
+    id: isWhole ? given.id : `offset-${offset}`,
+    name: String(given.name || (info ? nameOf(info) : "HTTP")).slice(0, 32),
+    text: text.slice(0, MAX_LENGTH),
+    at: Number.isFinite(given.at) ? given.at : time || Date.now(),
+    wire: typeof given.wire === "string" ? given.wire.slice(0, 20) : "HTTP",
+  };
+}
+
+function received(publication, { isLive }) {
+  const message = toMessage(publication);
+  const isOwn = sentHere.has(message.id) || message.name === name;
+  const isNew = messages.add(message, { offset: publication.offset ?? Infinity, isOwn, isLive });
+  typing.stopped(message.name);
+  if (isNew && isLive && !isOwn && document.hidden) countUnread();
+}
+
+function send() {
+  const text = input.value.trim();
+  if (!text) return;
+  const message = { id: randomId(), name, text: text.slice(0, MAX_LENGTH), at: Date.now(), wire: client.transport };
+  input.value = "";
+  draftChanged();
+  stopTyping();
+  sentHere.add(message.id);
+  messages.add(message, { state: "sending", isOwn: true, isLive: true });
+  deliver(message);
+}
+
+/** Send until it is known to have arrived: by the reply, or because it came back through the channel. */
+async function deliver(message) {
+  const channel = `chat:${room}`;
+  messages.setState(message.id, "sending");
+  for (let delivery = 1; ; delivery += 1) {
+    try {
+      await client.publish(channel, message, { key: message.id });
+      return messages.setState(message.id, "sent");
+    } catch (error) {
+      const mayRetry = error.temporary && delivery < DELIVERIES && (await isLiveSoon());
+      if (messages.hasArrived(message.id)) return; // readers drop a second copy by its id all the same
+      if (!mayRetry) return messages.setState(message.id, "failed", error.message);
+    }
+  }
+}
+
+/** Wait for the connection, for a while. When it is live, what was missed has been given to us. */
+function isLiveSoon(milliseconds = 15_000) {
+  return new Promise((resolve) => {
+    const settle = (value) => {
+      clearTimeout(timer);
+      client.removeEventListener("state", check);
+      resolve(value);
+    };
+    const check = () => client.state.name === "live" && settle(true);
+    const timer = setTimeout(() => settle(false), milliseconds);
+    client.addEventListener("state", check);
+    check();
+  });
+}
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+let lastSignal = 0;
+
+function signal(data) {
+  if (client.state.name === "live") client.publish(`typing:${room}`, { name, page: thisPage, ...data }).catch(() => {});
+}
+
+function stopTyping() {
+  if (lastSignal) signal({ stopped: true });
+  lastSignal = 0;
+}
+
+function draftChanged() {
+  input.style.height = "auto";
+  input.style.height = `${input.scrollHeight}px`;
+  byTestId("send").disabled = !input.value.trim();
+  const left = MAX_LENGTH - input.value.length;
+  page("count").hidden = left > 200;
+  page("count").textContent = `${left} left`;
+  page("count").classList.toggle("near", left < 50);
+}
+
+input.addEventListener("input", () => {
+  draftChanged();
+  if (!input.value.trim()) return stopTyping();
+  if (Date.now() - lastSignal < TYPING_EVERY) return;
+  lastSignal = Date.now();
+  signal({});
+});
+input.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  send();
+});
+page("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send();
+  input.focus();
+});
+
+// ---- the name -------------------------------------------------------------------------------------------------------
+
+function showName() {
+  nameInput.value = name;
+  const mine = avatar(name);
+  mine.id = "my-avatar";
+  page("my-avatar").replaceWith(mine);
+}
+
+nameInput.addEventListener("change", () => {
+  const wanted = nameInput.value.trim().replace(/\s+/g, " ").slice(0, 32);
+  if (wanted && wanted !== name) {
+    name = wanted;
+    memory.write("name", name);
+    client.reconnect({ data: { name } }); // a session's identity is fixed when it connects
+  }
+  showName();
+});
+nameInput.addEventListener("keydown", (event) => event.key === "Enter" && nameInput.blur());
+
+// ---- the frame around it --------------------------------------------------------------------------------------------
+
+let unread = 0;
+
+function showTitle() {
+  document.title = `${unread ? `(${unread}) ` : ""}#${room} · wirehop chat`;
+}
+
+function countUnread() {
+  unread += 1;
+  showTitle();
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unread = 0;
+  showTitle();
+});
+
+function showNotice(text) {
+  page("notice").textContent = text;
+  page("notice").hidden = !text;
+}
+
+function openMenu(isOpen) {
+  page("chat").classList.toggle("menu-open", isOpen);
+  page("menu-button").setAttribute("aria-expanded", String(isOpen));
+}
+
+page("menu-button").addEventListener("click", () => openMenu(true));
+page("shade").addEventListener("click", () => openMenu(false));
+addEventListener("keydown", (event) => event.key === "Escape" && openMenu(false));
+page("share").addEventListener("click", async () => {
+  const link = new URL(`#${encodeURIComponent(room)}`, location.href.split(/[?#]/)[0]).href;
+  try {
+    await navigator.clipboard.writeText(link);
+    page("share").title = "Copied";
+  } catch {
+    prompt("The link to this room:", link); // no clipboard on plain HTTP
+  }
+});
+
+showName();
+enter(roomFromHash());
+if (matchMedia("(pointer: fine)").matches) input.focus(); // on a phone the keyboard would cover the room

@@ -1,0 +1,141 @@
+"""Run a node on the native host: start, serve, drain on SIGTERM, stop at once on the second.
+
+asyncio.run(serve(node))        # or: wirehop.run(node)
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from wirehop.core.errors import SettingsError
+from wirehop.hosts.native import HostOptions, NativeServer
+from wirehop.node.node import Node
+from wirehop.settings.tree import Server
+from wirehop.site import Site
+
+log = logging.getLogger("wirehop.serve")
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+Background = Callable[[Node], Coroutine[Any, Any, None]]
+
+
+def host_options(server: Server, heartbeat: float) -> HostOptions:
+    """The native host's options from the settings.
+
+    A stream that is never answered (event streams) is noticed by the kernel: what is sent must be acknowledged within half a
+    heartbeat, so a black hole is closed within 1.5 heartbeats.
+    """
+    return HostOptions(
+        header_bytes=server.header_bytes,
+        header_seconds=server.header_timeout,
+        body_seconds=server.body_timeout,
+        keep_alive_seconds=server.keep_alive,
+        body_bytes=server.body_bytes,
+        max_connections=server.max_connections,
+        trusted_proxies=server.trusted_proxies,
+        ssl_context=_ssl_context(server),
+        write_high_water=server.write_high_water,
+        write_low_water=server.write_high_water // 4,
+        tcp_user_timeout=heartbeat / 2,
+    )
+
+
+def _ssl_context(server: Server) -> ssl.SSLContext | None:
+    if not server.certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(server.certificate, server.private_key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"the certificate cannot be used: {error}", key="server.certificate") from None
+    return context
+
+
+async def serve(
+    node: Node,
+    *,
+    started: Callable[[NativeServer], None] | None = None,
+    background: tuple[Background, ...] = (),
+) -> None:
+    """Serve until SIGTERM or SIGINT; then drain: new connections are refused, sessions end with 3001, paced over the drain
+    time. A second signal stops at once. `started` is called when the port is open."""
+    settings = node.settings
+    server = NativeServer(Site(node).open, options=host_options(settings.server, settings.heartbeat.interval))
+    await node.start()
+    try:
+        await server.start(settings.server.host, settings.server.port)
+    except OSError as error:
+        await node.stop()
+        where = f"{settings.server.host}:{settings.server.port}"
+        raise SettingsError(f"cannot listen on {where}: {error.strerror or error}", key="server.port") from error
+    tasks = [asyncio.ensure_future(each(node)) for each in background]
+    try:
+        if started is not None:
+            started(server)
+        await _until_stopped(node, server, settings.server.drain)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await node.stop()
+        await server.close(0.2)
+
+
+async def _until_stopped(node: Node, server: NativeServer, drain_seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    signals: asyncio.Queue[int] = asyncio.Queue(maxsize=8)
+
+    def heard(number: int) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            signals.put_nowait(number)
+
+    for number in STOP_SIGNALS:
+        if sys.platform == "win32":
+            signal.signal(number, lambda given, _frame: loop.call_soon_threadsafe(heard, given))
+        else:
+            loop.add_signal_handler(number, heard, number)
+    await signals.get()
+    log.info("draining for %g s; a second signal stops at once", drain_seconds)
+    server.stop_listening()
+    server.close_idle()
+    draining = asyncio.ensure_future(node.drain(drain_seconds))
+    again = asyncio.ensure_future(signals.get())
+    await asyncio.wait([draining, again], return_when=asyncio.FIRST_COMPLETED)
+    for task in (draining, again):
+        task.cancel()
+
+
+def run(node: Node, *, host: str | None = None, port: int | None = None) -> None:
+    """Serve a node until it is told to stop. `host` and `port` override the settings."""
+    from msgspec.structs import replace
+
+    server = node.settings.server
+    changed = replace(
+        server, host=host if host is not None else server.host, port=port if port is not None else server.port
+    )
+    node.use(replace(node.settings, server=changed))
+    run_loop(
+        serve(node, started=lambda host_: print(f"http://{changed.host}:{host_.port}", flush=True)),
+        changed.loop,
+    )
+
+
+def run_loop(work: Coroutine[Any, Any, None], loop: str) -> None:
+    """Run on the loop that the settings name: `auto` is uvloop where it is installed."""
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if loop != "asyncio":
+        try:
+            import uvloop
+
+            factory = uvloop.new_event_loop
+        except ImportError:
+            if loop == "uvloop":
+                work.close()
+                raise SettingsError("uvloop is not installed", key="server.loop") from None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(work)

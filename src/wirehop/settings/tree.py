@@ -1,0 +1,196 @@
+"""The tree of settings: every option once, with its type, default, unit, range and one sentence.
+
+All else is derived from it: flags, environment names, TOML keys, the sample file, the reference page and
+`wirehop config`. Durations are seconds (float) and sizes bytes (int) here; people write `30s` and `64KiB`.
+
+It knows the options. It does not know where values come from (`load`), nor which of them contradict each
+other (`check`).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct, field
+
+DEFAULT_NAMESPACE: Final = ""
+"""The key of the namespace of channels without a prefix. Every source spells it `default`."""
+
+LOOPBACK_ORIGIN: Final = "loopback"
+"""In `origins.allowed`: any origin on localhost, 127.0.0.1 or [::1], whatever its scheme and port."""
+
+ANY_ORIGIN: Final = "*"
+"""In `origins.allowed`: every origin, but then without cookies and other credentials."""
+
+
+def _says(sentence: str, *, secret: bool = False) -> Meta:
+    return Meta(description=sentence, extra={"unit": "", "secret": secret})
+
+
+def _count(sentence: str, *, low: int = 0, high: int | None = None) -> Meta:
+    return Meta(description=sentence, ge=low, le=high, extra={"unit": "count", "secret": False})
+
+
+def _seconds(sentence: str, *, low: float = 0.001, high: float | None = None) -> Meta:
+    return Meta(description=sentence, ge=low, le=high, extra={"unit": "seconds", "secret": False})
+
+
+def _bytes(sentence: str, *, low: int = 1) -> Meta:
+    return Meta(description=sentence, ge=low, extra={"unit": "bytes", "secret": False})
+
+
+class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The HTTP server of `wirehop serve`."""
+
+    host: Annotated[str, _says("Address to listen on; `0.0.0.0` or `::` is every address.")] = "127.0.0.1"
+    port: Annotated[int, _count("Port to listen on; 0 takes a free one and prints it.", high=65_535)] = 8000
+    certificate: Annotated[str, _says("File with the TLS certificate chain (PEM); empty: no TLS.")] = ""
+    private_key: Annotated[str, _says("File with the certificate's private key (PEM).")] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _says("Networks (CIDR) whose `Forwarded` and `X-Forwarded-*` headers are believed."),
+    ] = ()
+    drain: Annotated[
+        float,
+        _seconds("On SIGTERM, how long sessions are given to move away before the server stops.", low=0),
+    ] = 10.0
+    loop: Annotated[
+        Literal["auto", "uvloop", "asyncio"], _says("Event loop; `auto` is uvloop where it is installed.")
+    ] = "auto"
+    max_connections: Annotated[int, _count("Open TCP connections at most; 0: no limit.")] = 0
+    log_format: Annotated[
+        Literal["auto", "text", "json"],
+        _says("Form of the log; `auto` is text on a terminal and JSON elsewhere."),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _says("The least severe messages that are logged.")
+    ] = "info"
+    header_bytes: Annotated[int, _bytes("Request line and headers at most.", low=1024)] = 32_768
+    header_timeout: Annotated[float, _seconds("How long a client may take to send its headers.")] = 10.0
+    body_timeout: Annotated[float, _seconds("How long a client may take to send a body.")] = 30.0
+    keep_alive: Annotated[float, _seconds("How long an idle HTTP connection stays open.")] = 75.0
+    body_bytes: Annotated[int, _bytes("Body of a request at most.")] = 1_048_576
+    write_high_water: Annotated[
+        int, _bytes("Unsent bytes of one connection from which its wire counts as congested.")
+    ] = 65_536
+
+
+class Origins(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which web pages may connect."""
+
+    allowed: Annotated[
+        tuple[str, ...],
+        _says(
+            "Origins (`https://example.org`) beside the server's own; `*` is all of them, then without "
+            "credentials; `loopback` is any page served from this machine."
+        ),
+    ] = ()
+
+
+class Transports(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which wires the server offers."""
+
+    websocket: Annotated[bool, _says("Sessions over WebSocket.")] = True
+    sse: Annotated[bool, _says("Sessions over Server-Sent Events.")] = True
+    poll: Annotated[bool, _says("Sessions over long and short polling.")] = True
+    jsonp: Annotated[bool, _says("Sessions over JSONP, for pages that can load nothing but scripts.")] = False
+    channels: Annotated[bool, _says("Channels as URLs, for curl and a bare `EventSource`.")] = True
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a dead wire is noticed."""
+
+    interval: Annotated[
+        float,
+        _seconds("Time between pings to an idle client; the pong must come within half of it.", low=0.1),
+    ] = 25.0
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one client, one session and one node may use."""
+
+    message_bytes: Annotated[int, _bytes("One message from a client at most.", low=256)] = 65_536
+    outbox_bytes: Annotated[
+        int,
+        _bytes("Replies and pushes waiting for a slow wire; above it the session is closed as slow."),
+    ] = 65_536
+    held_bytes: Annotated[
+        int,
+        _bytes("Publications held back per session while a channel catches up from its history."),
+    ] = 65_536
+    pending_commands: Annotated[int, _count("Commands of one session that wait for their answer.", low=1)] = 256
+    channels_per_session: Annotated[int, _count("Channels one session may subscribe to.", low=1)] = 128
+    channel_length: Annotated[int, _bytes("Name of a channel at most, in UTF-8.", low=1)] = 255
+    recovery_publications: Annotated[
+        int,
+        _count("Publications one recovery may bring; a client further behind is told `recovered: false`.", low=1),
+    ] = 300
+    recovery_bytes: Annotated[int, _bytes("Payload one recovery may bring.")] = 1_048_576
+    connect_timeout: Annotated[float, _seconds("How long a new wire may take to send `connect`.")] = 10.0
+    handler_timeout: Annotated[float, _seconds("How long a handler of the application may take.")] = 10.0
+    batch_bytes: Annotated[int, _bytes("Answer to one poll at most, unless a single push is larger.")] = 65_536
+    poll_wait: Annotated[float, _seconds("How long a poll is held until there is something to send.", high=55)] = 55.0
+    sessions: Annotated[int, _count("Sessions on this node at most; 0: no limit.")] = 0
+    channels: Annotated[int, _count("Channels whose history the memory broker keeps.", low=1)] = 100_000
+
+
+Who = Literal["anyone", "signed-in", "nobody"]
+"""To whom an action is open without asking the application."""
+
+
+class Namespace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the channels of one namespace behave: the part of a channel's name before `:`."""
+
+    delivery: Annotated[
+        Literal["log", "latest", "signal"],
+        _says(
+            "What a dropped wire means: `log` recovers everything in order, `latest` only the newest value "
+            "(of each key), `signal` nothing."
+        ),
+    ] = "log"
+    history_size: Annotated[int, _count("Publications kept per channel.")] = 100
+    history_age: Annotated[float, _seconds("How long a publication is kept.", low=0)] = 300.0
+    key_limit: Annotated[int, _count("Keys kept per channel where delivery is `latest`.", low=1)] = 1000
+    presence: Annotated[bool, _says("Keep who is in a channel.")] = False
+    join_leave: Annotated[bool, _says("Tell subscribers who enters and leaves.")] = False
+    subscribe: Annotated[Who, _says("Who may subscribe, and read history and presence.")] = "nobody"
+    publish: Annotated[Who, _says("Who may publish.")] = "nobody"
+    publication_bytes: Annotated[int, _bytes("Payload of one publication at most.")] = 65_536
+    coalesce: Annotated[
+        float,
+        _seconds(
+            "Wait this long for more publications to send in one write; 0 is one turn of the loop.",
+            low=0,
+            high=0.005,
+        ),
+    ] = 0.0
+
+
+class BrokerChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What carries publications between nodes and keeps history."""
+
+    url: Annotated[str, _says("Where the broker is; `memory://` is this process alone.", secret=True)] = "memory://"
+
+
+class Idempotency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How publishing again is recognised."""
+
+    keep: Annotated[float, _seconds("How long the key of a publication is remembered.")] = 300.0
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set.
+
+    Built by hand it is complete, with closed defaults; `check` says whether values are in range and agree.
+    """
+
+    dev: Annotated[bool, _says("Development: opens channels and pages to everyone on this machine; loopback only.")] = (
+        False
+    )
+    server: Server = Server()
+    origins: Origins = Origins()
+    transports: Transports = Transports()
+    heartbeat: Heartbeat = Heartbeat()
+    limits: Limits = Limits()
+    namespaces: Mapping[str, Namespace] = field(default_factory=lambda: {DEFAULT_NAMESPACE: Namespace()})
+    broker: BrokerChoice = BrokerChoice()
+    idempotency: Idempotency = Idempotency()

@@ -1,0 +1,86 @@
+"""What one server offers over HTTP: every wire, channels as URLs, pages, health, readiness and metrics.
+
+The one place that knows all the paths. It answers each request at once or hands it to a transport that will.
+"""
+
+import logging
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from wirehop.abc import Exchange, Handler
+from wirehop.auth.origins import Origins
+from wirehop.hosts.native.static import Static
+from wirehop.node.metrics import NodeCollector
+from wirehop.node.node import Node
+from wirehop.pages import STATIC
+from wirehop.settings.tree import Settings
+from wirehop.transports.channels import ChannelTransport
+from wirehop.transports.door import Door
+from wirehop.transports.emulation import Emulation
+from wirehop.transports.jsonp import JsonpTransport
+from wirehop.transports.poll import PollTransport
+from wirehop.transports.sse import SseTransport
+from wirehop.transports.websocket import WebSocketTransport
+
+log = logging.getLogger("wirehop.site")
+
+
+class Site:
+    """The handler of a host: `host = NativeServer(site.open)`."""
+
+    def __init__(self, node: Node, settings: Settings | None = None) -> None:
+        self.node = node
+        settings = settings or node.settings
+        offered = settings.transports
+        door = Door(Origins(settings.origins.allowed))
+        emulation = Emulation(node, door)
+        polls = PollTransport(node, door)
+        self._routes: dict[str, Handler] = {
+            "/health": self._health,
+            "/ready": self._ready,
+            "/metrics": self._metrics,
+            "/emulation": emulation.open,
+        }
+        if offered.websocket:
+            self._routes["/connection/websocket"] = WebSocketTransport(node, door).open
+        if offered.sse:
+            self._routes["/connection/sse"] = SseTransport(node, door, emulation).open
+        if offered.poll:
+            self._routes["/connection/poll"] = polls.open
+        if offered.jsonp:
+            self._routes["/connection/jsonp"] = JsonpTransport(polls, door).open
+        self._channels = ChannelTransport(node, door, allows_jsonp=offered.jsonp) if offered.channels else None
+        self._pages = Static(STATIC) if settings.dev else None
+        self._registry = CollectorRegistry()
+        self._registry.register(NodeCollector(node))
+
+    def open(self, exchange: Exchange) -> None:
+        """Serve one request."""
+        path = exchange.request.path
+        handler = self._routes.get(path)
+        if handler is not None:
+            handler(exchange)
+        elif self._channels is not None and (path == "/channels" or path.startswith("/channels/")):
+            self._channels.open(exchange)
+        elif self._pages is not None:
+            self._pages.serve(exchange, path)
+        else:
+            exchange.respond(404, [("Content-Type", "text/plain; charset=utf-8")], b"not found\n")
+
+    def _health(self, exchange: Exchange) -> None:
+        """The process lives."""
+        exchange.respond(200, [("Content-Type", "application/json"), ("Cache-Control", "no-store")], b'{"status":"ok"}')
+
+    def _ready(self, exchange: Exchange) -> None:
+        """New clients are welcome: 503 while starting or draining."""
+        is_ready = self.node.is_open and not self.node.is_draining
+        state = "ready" if is_ready else "draining" if self.node.is_draining else "starting"
+        headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+        exchange.respond(200 if is_ready else 503, headers, msgspec.json.encode({"status": state}))
+
+    def _metrics(self, exchange: Exchange) -> None:
+        """The Prometheus text."""
+        body = generate_latest(self._registry)
+        exchange.respond(200, [("Content-Type", CONTENT_TYPE_LATEST), ("Cache-Control", "no-store")], body)

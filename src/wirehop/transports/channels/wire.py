@@ -1,0 +1,64 @@
+"""What the wires of channel URLs share: the host that opened them, and bytes that wait for the answer to begin."""
+
+import random
+from collections.abc import Callable
+
+from wirehop.abc import Exchange, Headers
+from wirehop.core import codes
+from wirehop.core.codes import Code, Kind, Retry
+from wirehop.node.driver import Driver
+from wirehop.node.node import HeartbeatStyle, Node
+from wirehop.node.wire import Wire
+from wirehop.transports.door import EVENT_STREAM_HEADERS, Door, peer_of, status_of
+
+_RETRY_LOW, _RETRY_HIGH = 1_000, 10_000
+
+
+class Held:
+    """Takes what is written before the answer has begun."""
+
+    __slots__ = ("data",)
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+
+class Host:
+    """The node and the door, as a wire of a channel URL needs them."""
+
+    def __init__(self, node: Node, door: Door) -> None:
+        self.node = node
+        self.door = door
+
+    def open_session(
+        self,
+        wire: Wire,
+        exchange: Exchange,
+        transport: str,
+        *,
+        heartbeat: HeartbeatStyle = "none",
+        is_transient: bool = False,
+    ) -> Driver:
+        """A session for this request."""
+        peer = peer_of(exchange.request, transport)
+        return self.node.open_session(
+            wire, transport=transport, peer=peer, heartbeat=heartbeat, is_transient=is_transient
+        )
+
+    def event_stream_headers(self, exchange: Exchange) -> Headers:
+        return [*EVENT_STREAM_HEADERS, *self.door.cors(exchange)]
+
+    def refuse(self, exchange: Exchange, number: int, message: str) -> None:
+        """Answer with the HTTP status that fits the code."""
+        code = codes.find(number) or Code(number, "application", message, Kind.ERROR, Retry.FINAL)
+        self.door.refuse(exchange, code, message, status=403 if 4000 <= number <= 4999 else status_of(number))
+
+    def jittered_retry(self) -> int:
+        """Milliseconds after which a client of a stopping server may return: spread out."""
+        return random.randint(_RETRY_LOW, _RETRY_HIGH)  # noqa: S311 - spreading load is no secret
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        self.node.soon(callback)

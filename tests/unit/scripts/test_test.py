@@ -1,0 +1,145 @@
+"""What scripts/test counts and what it runs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+Script = Callable[[str], ModuleType]
+
+REPORT = """<testsuites><testsuite>
+<testcase name="a"/><testcase name="b"/>
+<testcase name="c"><failure message="no"/></testcase>
+<testcase name="d"><error message="no"/></testcase>
+<testcase name="e"><skipped type="pytest.skip" message="no browser"/></testcase>
+<testcase name="f"><skipped type="pytest.xfail" message="known"/></testcase>
+</testsuite></testsuites>"""
+
+SUITE = """
+import pytest
+def test_good(): pass
+def test_skips(): pytest.skip("no browser here")
+@pytest.mark.xfail(reason="known")
+def test_known(): assert False
+@pytest.mark.skip(reason="marked")
+def test_marked(): pass
+"""
+
+
+@pytest.fixture
+def runner(script: Script) -> ModuleType:
+    return script("test")
+
+
+def test_counts_are_added_over_files_and_expected_failures_kept_apart(
+    runner: ModuleType, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(REPORT)
+    counts = runner.Counts()
+    counts.add(report)
+    counts.add(tmp_path / "gone.xml")
+    counts.add(report)
+    assert str(counts) == "4 passed, 4 failed, 2 skipped"
+    assert counts.expected == 2
+
+
+def test_the_browser_tests_are_a_process_of_their_own(runner: ModuleType) -> None:
+    (name, command, _), (other_name, other_command, _) = runner.suites(["-x"], is_fast=False)
+    assert name == "pytest"
+    assert command[-3:] == ["tests", "--ignore=tests/e2e", "-x"]
+    assert other_name == "pytest tests/e2e"
+    assert other_command[-2:] == ["tests/e2e", "-x"]
+
+
+def test_fast_leaves_out_browsers_and_slow_tests(runner: ModuleType) -> None:
+    ((_, command, _),) = runner.suites([], is_fast=True)
+    assert command[-2:] == ["-m", "not slow"]
+
+
+def test_paths_choose_the_suite(runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "ROOT", tmp_path)
+    (tmp_path / "tests" / "e2e").mkdir(parents=True)
+    (tmp_path / "tests" / "test_it.py").touch()
+    path = "tests/test_it.py::test_a"
+    ((_, command, _),) = runner.suites([path, "-k", "paths"], is_fast=False)
+    assert "tests" not in command
+    assert command[-4:] == [path, "--ignore=tests/e2e", "-k", "paths"]
+    ((name, command, _),) = runner.suites(["tests/e2e"], is_fast=False)
+    assert name == "pytest tests/e2e"
+    assert command[-1] == "tests/e2e"
+
+
+def test_apt_is_tried_again_and_then_given_up(runner: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def locked(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+        calls.append(command[2])
+        return subprocess.CompletedProcess(command, 100, stdout="E: Could not get lock")
+
+    monkeypatch.setattr(runner.subprocess, "run", locked)
+    monkeypatch.setattr(runner.time, "sleep", lambda _seconds: None)
+    runner.install(["chromium"])
+    assert calls == ["update"] * 5
+
+
+def test_what_is_missing_is_said_with_what_it_costs(
+    runner: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "is_debian", lambda: False)
+    monkeypatch.setattr(runner.shutil, "which", lambda _name: None)
+    runner.provide_programs(is_fast=False)
+    said = capsys.readouterr().out
+    assert "missing: chromium (" in said
+    assert "skipped: browser tests in Chromium" in said
+    assert runner.missing_packages(is_fast=True) == ["gcc"]
+
+
+@pytest.mark.parametrize(
+    ("require_all", "words"),
+    [
+        ("", ["1 passed", "2 skipped", "1 xfailed"]),
+        ("1", ["1 passed", "1 failed", "1 error", "1 xfailed", "no browser here"]),
+    ],
+)
+def test_a_skip_is_a_failure_where_all_is_required(
+    tmp_path: Path, require_all: str, words: list[str]
+) -> None:
+    shutil.copy(Path(__file__).resolve().parents[2] / "conftest.py", tmp_path)
+    (tmp_path / "test_it.py").write_text(SUITE)
+    output = run_pytest(tmp_path, require_all)
+    for word in words:
+        assert word in output
+
+
+def test_a_module_that_skips_itself_is_a_failure_where_all_is_required(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).resolve().parents[2] / "conftest.py", tmp_path)
+    (tmp_path / "test_it.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
+    assert "1 skipped" in run_pytest(tmp_path, "")
+    assert "1 error" in run_pytest(tmp_path, "1")
+
+
+def run_pytest(directory: Path, require_all: str) -> str:
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-ra",
+            "--rootdir",
+            str(directory),
+            str(directory),
+        ],
+        env={**os.environ, "WIREHOP_REQUIRE_ALL": require_all},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout + result.stderr
