@@ -1,7 +1,8 @@
 """The pages of `wirehop serve --dev`, and what publishes the monitor's figures.
 
-The pages are plain files in `STATIC`; they use only the public protocol. `STATIC` is meant to be the root of a site:
-the pages name each other by relative paths and the server's endpoints by absolute ones (`/connection/…`, `/channels/…`).
+The pages are plain files in `STATIC`; they use only the public protocol. `STATIC` is meant to be the root of a
+site: the pages name each other by relative paths, so a directory's address ends with a slash, and the server's
+endpoints by absolute ones (`/connection/…`, `/emulation`, `/channels/…`).
 """
 
 from importlib.resources import files

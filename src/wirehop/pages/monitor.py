@@ -1,7 +1,8 @@
 """The figures of the monitor page: this machine in `monitor:system`, the server itself in `monitor:server`.
 
-Both are loops that publish one object per interval until they are cancelled. Computing rates from cumulative counters
-is separate and pure (`server_report`, `per_second`). This module knows psutil and nothing of channels: `publish` is given to it.
+Both are loops that publish one object per interval until they are cancelled. Computing rates from cumulative
+counters is separate and pure (`server_report`, `per_second`). This module knows psutil and nothing of how a
+channel works: `publish` is given to it.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ MISSING_SECONDS = 10.0
 """How often a page is told that psutil is missing."""
 
 
-# ---- rates ---------------------------------------------------------------------------------------------------------
+# ---- rates -------------------------------------------------------------------------------------------------
 
 
 class WireFigures(Struct, frozen=True):
@@ -97,7 +98,7 @@ def server_report(before: ServerFigures | None, after: ServerFigures, *, seconds
     )
 
 
-# ---- this machine --------------------------------------------------------------------------------------------------
+# ---- this machine ------------------------------------------------------------------------------------------
 
 
 class _Machine:
@@ -167,14 +168,14 @@ def _psutil() -> Any | None:
         return None
 
 
-# ---- the loops -----------------------------------------------------------------------------------------------------
+# ---- the loops ---------------------------------------------------------------------------------------------
 
 
 async def publish_system(publish: Publish, *, interval: float = 1.0) -> None:
     """Publish this machine's figures to `monitor:system` every `interval` seconds, until cancelled.
 
-    `processes` is in those publications only for which the list was read again. Without psutil the publications are
-    `{"error": …}` with a sentence for the page.
+    `processes` is in those publications only for which the list was read again. Without psutil the publications
+    are `{"error": …}` with a sentence for the page.
     """
     psutil = _psutil()
     if psutil is None:
@@ -189,7 +190,8 @@ async def publish_system(publish: Publish, *, interval: float = 1.0) -> None:
     while True:
         report = machine.read()
         if clock() >= next_processes:
-            next_processes = clock() + PROCESS_SECONDS - interval / 2  # the reading nearest to it, not the one after
+            # Half an interval early, so that it falls on the reading nearest to it and not on the one after.
+            next_processes = clock() + PROCESS_SECONDS - interval / 2
             report["processes"] = await asyncio.to_thread(machine.busiest)
         await publish(SYSTEM_CHANNEL, report)
         next_reading = _after(next_reading, interval, clock())

@@ -69,10 +69,10 @@ def response(
 
 
 def connection_line(headers: Headers, *, is_1_1: bool, keeps_alive: bool) -> str:
-    """The Connection header where the version's default is not what happens (RFC 9112 section 9.3)."""
-    if is_1_1 == keeps_alive or closes(headers):
-        return ""
-    return "Connection: keep-alive\r\n" if keeps_alive else "Connection: close\r\n"
+    """What RFC 9112 section 9.3 asks for: our status line says 1.1, so a close is said to every client."""
+    if not keeps_alive:
+        return "" if closes(headers) else "Connection: close\r\n"
+    return "" if is_1_1 else "Connection: keep-alive\r\n"
 
 
 def closes(headers: Headers) -> bool:

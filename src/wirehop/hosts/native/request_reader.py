@@ -72,7 +72,7 @@ class RequestReader:
 
     def _cut_head(self) -> Head | None:
         inbox = self._inbox
-        if self._searched == 0 and inbox.startswith(b"\r\n"):
+        if self._searched <= 1 and inbox.startswith(b"\r\n"):
             del inbox[:2]  # RFC 9112 section 2.2: ignore at least one empty line before a request
         if not inbox:
             return None

@@ -130,7 +130,7 @@ class PollWire {
   }
 
   async #poll() {
-    const body = this.#body(this.session ? this.wait : 0);
+    const body = this.#body(this.wait);
     const started = performance.now();
     let answer;
     try {

@@ -1,0 +1,79 @@
+"""Replies as a client reads them: the server's structures, with publications as they stand on the wire."""
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from wirehop.codecs.json_lines import WirePublication
+from wirehop.core.messages import (
+    ConnectResult,
+    Disconnect,
+    Error,
+    Join,
+    Leave,
+    Message,
+    PingResult,
+    PresenceResult,
+    PresenceStatsResult,
+    PublishResult,
+    ReplyWh,
+    RpcResult,
+    Unsubscribe,
+    UnsubscribeResult,
+)
+
+
+class ClientSubscribeResult(Struct, frozen=True):
+    recoverable: bool = False
+    positioned: bool = False
+    epoch: str = ""
+    offset: int = 0
+    recovered: bool = False
+    was_recovering: bool = False
+    publications: list[WirePublication] = []
+    data: Raw | UnsetType = UNSET
+
+
+class ClientHistoryResult(Struct, frozen=True):
+    publications: list[WirePublication] = []
+    epoch: str = ""
+    offset: int = 0
+
+
+class ClientPush(Struct, frozen=True):
+    channel: str = ""
+    pub: WirePublication | None = None
+    join: Join | None = None
+    leave: Leave | None = None
+    unsubscribe: Unsubscribe | None = None
+    message: Message | None = None
+    disconnect: Disconnect | None = None
+
+
+class ClientReply(Struct, frozen=True):
+    """One line from the server. With nothing set it is a ping."""
+
+    id: int = 0
+    error: Error | None = None
+    connect: ConnectResult | None = None
+    subscribe: ClientSubscribeResult | None = None
+    unsubscribe: UnsubscribeResult | None = None
+    publish: PublishResult | None = None
+    presence: PresenceResult | None = None
+    presence_stats: PresenceStatsResult | None = None
+    history: ClientHistoryResult | None = None
+    ping: PingResult | None = None
+    rpc: RpcResult | None = None
+    push: ClientPush | None = None
+    wh: ReplyWh | None = None
+
+    @property
+    def is_ping(self) -> bool:
+        return self.id == 0 and self.push is None and self.error is None
+
+
+_REPLY = msgspec.json.Decoder(ClientReply)
+
+
+def decode_replies(data: bytes) -> list[ClientReply]:
+    """All replies in one message. Raises `msgspec.DecodeError` for what is not the protocol."""
+    return [_REPLY.decode(line) for line in data.split(b"\n") if line.strip()]
