@@ -50,6 +50,7 @@ from wirehop.core.messages import (
     Command,
     ConnectResult,
     ConnectWh,
+    Position,
     Push,
     Reply,
     Unsubscribe,
@@ -232,6 +233,14 @@ class Session:
         subscription = self.subscriptions.get(slot.channel)
         if subscription is not None and subscription.slot is slot:
             self._follow(subscription, slot.published(first, last, epoch, self.terms.limits), now)
+
+    def compare(self, slot: Slot, top: Position, now: float) -> None:
+        """The broker says where the channel's log ends: a live slot that stands elsewhere has missed something."""
+        subscription = self.subscriptions.get(slot.channel)
+        if subscription is None or subscription.slot is not slot or slot.state is not SlotState.LIVE:
+            return
+        if slot.delivery != "signal" and slot.position != top:
+            self._follow(subscription, slot.gap(self.terms.limits), now)
 
     def push(self, push: Push) -> None:
         """Something without an offset that is for the client."""

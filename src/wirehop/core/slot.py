@@ -195,11 +195,10 @@ class Slot:
             return []
         if not self.is_started:
             return self._first_page(page, limits, tail_from=tail_from)
-        if not page.is_complete and self.delivery != "latest":
+        if page.top.epoch != self.epoch or (not page.is_complete and self.delivery != "latest"):
             self.state = SlotState.CLOSED
-            return [Lost(self._was_slow)]
+            return [Lost(self._was_slow and page.top.epoch == self.epoch)]
         out: list[SlotOutput] = [Missed(page.publications)] if page.publications else []
-        self.epoch = page.top.epoch
         if page.publications:
             self._offset = page.publications[-1].offset
         if page.has_more:

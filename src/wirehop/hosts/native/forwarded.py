@@ -88,7 +88,7 @@ def _element(text: str) -> dict[str, str]:
 
 def _without_port(hop: str) -> str:
     if hop.count(":") > 1 and not hop.startswith("["):
-        return hop  # a bare IPv6 address
+        return plain_address(hop)  # a bare IPv6 address
     match = _PORT.fullmatch(hop)
     return plain_address(match[1]) if match else hop
 

@@ -126,7 +126,9 @@ class PollWire {
 
   #body(wait) {
     const who = this.session ? { session: this.session } : { nonce: this.nonce };
-    return { ...who, poll: ++this.number, ack: this.ack, wait, commands: this.unanswered };
+    // Connect goes with the nonce only: whoever knows the session has accepted it, even if its reply is yet to come.
+    const commands = this.session ? this.unanswered.filter(({ id }) => id !== CONNECT_ID) : this.unanswered;
+    return { ...who, poll: ++this.number, ack: this.ack, wait, commands };
   }
 
   async #poll() {

@@ -84,15 +84,16 @@ function drawSystem({ at, cpu: use, memory: held, network: traffic }) {
 
 function showSystem({ cpu: use, memory: held, network: traffic, load, uptime }) {
   show("cpu-now", use.total.toFixed(0), "%");
-  page("cpu-note").textContent = `${use.cores.length} ${use.cores.length === 1 ? "core" : "cores"}, busiest ${Math.max(...use.cores).toFixed(0)} %`;
+  page("cpu-note").textContent = `${use.cores.length} ${use.cores.length === 1 ? "core" : "cores"}, max ${Math.max(...use.cores).toFixed(0)} %`;
   show("memory-now", ...bytes(held.used));
   const swap = held.swap_used > 2 ** 20 ? `, swap ${asBytes(held.swap_used)}` : "";
   page("memory-note").textContent = `of ${asBytes(held.total)}${swap}`;
   const [amount, unit] = bytes(traffic.in);
   show("in-now", amount, `${unit}/s`);
   page("out-now").textContent = `out ${asRate(traffic.out)}`;
-  show("load-now", load[0].toFixed(2));
-  page("uptime-now").textContent = `${load[1].toFixed(2)}, ${load[2].toFixed(2)} · up ${duration(uptime)}`;
+  show("load-now", load[0].toFixed(2), `${load[1].toFixed(2)}  ${load[2].toFixed(2)}`);
+  page("load-now").title = "load average over 1, 5 and 15 minutes";
+  page("uptime-now").textContent = `up ${duration(uptime)}`;
   showCores(use.cores);
 }
 
