@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-_PLACE = Path(__file__).parents[1] / "unit" / "hosts" / "native" / "harness.py"
-if "harness" not in sys.modules:  # tests are no package: load the harness of the native host by its place
-    _spec = importlib.util.spec_from_file_location("harness", _PLACE)
+_PLACE = Path(__file__).parents[1] / "unit" / "hosts" / "native" / "native_harness.py"
+if "native_harness" not in sys.modules:  # tests are no package: load the harness of the native host by its place
+    _spec = importlib.util.spec_from_file_location("native_harness", _PLACE)
     assert _spec is not None
     assert _spec.loader is not None
-    sys.modules["harness"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["harness"])
+    sys.modules["native_harness"] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules["native_harness"])
 
-from harness import LOOPS, App, Client, Host, read_all, resident_bytes, running  # noqa: E402
+from native_harness import LOOPS, App, Client, Host, read_all, resident_bytes, running  # noqa: E402
 
 from wirehop.hosts.native import HostOptions  # noqa: E402
 
@@ -368,6 +368,8 @@ def test_a_reflected_path_cannot_inject_headers(loop_name: str, escaped: str) ->
         exchange.respond(200, [("X-Path", exchange.request.path)])  # type: ignore[attr-defined]
 
     with running(reflecting, loop_name) as host:
-        answer = host.ask(f"GET /{escaped.replace(' ', '%20')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = host.ask(
+            f"GET /{escaped.replace(' ', '%20')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        )
         assert answer.startswith((b"HTTP/1.1 500 ", b"HTTP/1.1 400 "))
         assert b"x-evil" not in answer.lower()

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-_PLACE = Path(__file__).parents[1] / "unit" / "hosts" / "native" / "harness.py"
-if "harness" not in sys.modules:  # tests are no package: load the harness of the native host by its place
-    _spec = importlib.util.spec_from_file_location("harness", _PLACE)
+_PLACE = Path(__file__).parents[1] / "unit" / "hosts" / "native" / "native_harness.py"
+if "native_harness" not in sys.modules:  # tests are no package: load the harness of the native host by its place
+    _spec = importlib.util.spec_from_file_location("native_harness", _PLACE)
     assert _spec is not None
     assert _spec.loader is not None
-    sys.modules["harness"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["harness"])
+    sys.modules["native_harness"] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules["native_harness"])
 
-from harness import (  # noqa: E402
+from native_harness import (  # noqa: E402
     LOOPS,
     App,
     Host,

@@ -36,7 +36,8 @@ class ChannelWorld:
             found.append("hear")
         if node.has_flush:
             found.append("flush")
-        found += [f"answer {index}" for index in range(len(node.calls))]
+        for index in range(len(node.calls)):
+            found.append(f"read {index}" if node.wants_read(index) else f"answer {index}")
         if pair.link is not None and pair.link.up:
             found.append("up")
         if pair.link is not None and pair.link.down:
@@ -68,6 +69,8 @@ class ChannelWorld:
                 node.hear()
             case ["flush"]:
                 node.flush()
+            case ["read", index]:
+                node.read(int(index))
             case ["answer", index]:
                 node.answer(int(index))
             case ["up"]:
@@ -126,7 +129,9 @@ class ChannelWorld:
             for subscription in wire.session.subscriptions.values():
                 slot = subscription.slot
                 if slot is not None:
-                    assert (slot.next == NOT_LIVE) == (slot.state is not SlotState.LIVE), f"{slot.state} next={slot.next}"
+                    assert (slot.next == NOT_LIVE) == (slot.state is not SlotState.LIVE), (
+                        f"{slot.state} next={slot.next}"
+                    )
 
     def check_at_rest(self) -> None:
         """Completeness: what was published since the client was last told where it stands has arrived."""
@@ -148,8 +153,9 @@ class RecoveringWorld(ChannelWorld):
 
     def __init__(self, **options: int) -> None:
         super().__init__(**options)
+        self.pair.settle()
         self.number = 1
-        self.pair.publish(CHANNEL, 1)
+        self.pair.publish(CHANNEL, 1, key="k1")
         self.pair.settle()
         self.pair.cut()
         self.pair.reconnect()

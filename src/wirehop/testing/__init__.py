@@ -1,1 +1,1 @@
-"""Public instruments for testing wirehop: hand-turned clock, virtual network, walker, and the broker and wire suites."""
+"""Public instruments for testing wirehop: hand-turned clock, virtual network, walker, broker suite, wires."""

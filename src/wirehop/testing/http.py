@@ -14,7 +14,7 @@ SECONDS = 5.0
 
 
 class Response:
-    """One answer. `headers` are as received, in order; the body is read by `read` (some of it) or `body` (all of it)."""
+    """One answer. `headers` are as received, in order; `read` gives some of the body, `body` all of it."""
 
     def __init__(
         self, status: int, headers: list[tuple[str, str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter

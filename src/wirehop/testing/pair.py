@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from wirehop.client.machine import (
     Answered,
@@ -49,6 +49,7 @@ from wirehop.core.effects import (
 from wirehop.core.limits import Limits
 from wirehop.core.log import LatestLog, Log
 from wirehop.core.messages import Command, ConnectRequest, Publication, Push, Reply
+from wirehop.core.recovery import HistoryPage
 from wirehop.core.session import Heartbeat, Session, SessionState, Terms
 from wirehop.core.slot import Slot, SlotState
 from wirehop.hub import Hub
@@ -111,6 +112,7 @@ class VirtualNode:
         self.hub = Hub(self._later)
         self.terms = Terms(limits, heartbeat)
         self.calls: list[tuple[VirtualWire, Call]] = []
+        self.pages: dict[tuple[str, int], HistoryPage] = {}  # read by the broker, on the way to the node
         self.counted: dict[str, int] = {}
         self.closed: list[int] = []
         self._flushes: list[Callable[[], None]] = []
@@ -139,7 +141,8 @@ class VirtualNode:
             slot
             for channel in self.hub.channels.values()
             for slot in channel.slots()
-            if slot.state is SlotState.LIVE and slot.delivery != "signal"
+            if slot.state is SlotState.LIVE
+            and slot.delivery != "signal"
             and slot.position != self.broker.log(channel.name).position
         ]
         for slot in behind:
@@ -149,20 +152,34 @@ class VirtualNode:
             wire.run()
         return bool(behind)
 
+    def wants_read(self, index: int) -> bool:
+        """Whether an open call asks for history that the broker has not read yet."""
+        wire, call = self.calls[index]
+        return isinstance(call.request, ReadPage) and (wire.session.client, call.number) not in self.pages
+
+    def read(self, index: int) -> None:
+        """The broker reads the history that an open call asks for; its answer travels until `answer`."""
+        wire, call = self.calls[index]
+        assert isinstance(call.request, ReadPage)
+        channel, since, limit, max_bytes = structs.astuple(call.request)
+        self.pages[wire.session.client, call.number] = self.broker.log(channel).read(
+            since, 0.0, limit=limit, max_bytes=max_bytes
+        )
+
     def answer(self, index: int) -> None:
-        """Answer one of the open calls."""
+        """One of the open calls gets its answer."""
         wire, call = self.calls.pop(index)
-        wire.session.answer(call.number, self._answer(call), self.clock.now())
+        wire.session.answer(call.number, self._answer(wire, call), self.clock.now())
         wire.run()
 
-    def _answer(self, call: Call) -> Answer:
+    def _answer(self, wire: "VirtualWire", call: Call) -> Answer:
         match call.request:
             case Authenticate():
                 return Admitted("user")
             case Authorize():
                 return Grant(self.broker.delivery)
-            case ReadPage(channel, since, limit, max_bytes):
-                page = self.broker.log(channel).read(since, 0.0, limit=limit, max_bytes=max_bytes)
+            case ReadPage(channel):
+                page = self.pages.pop((wire.session.client, call.number))
                 return PageRead(page, self.hub.tail_from(channel, page.top.epoch))
             case Publish(request):
                 self.broker.publish(request.channel, bytes(request.data))
@@ -373,6 +390,8 @@ class Pair:
             elif self.link is not None and self.link.up:
                 self.link.up.deliver()
             elif self.node.calls:
+                if self.node.wants_read(0):
+                    self.node.read(0)
                 self.node.answer(0)
             elif self.broker.to_node:
                 self.node.hear()

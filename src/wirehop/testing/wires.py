@@ -5,16 +5,16 @@
     reply = await wire.request("subscribe", channel="news")
     push = await wire.next_push()                          # {"channel": "news", "pub": {…}}
 
-`Conversation` numbers commands and sorts what comes back; a `Carrier` is one wire over real sockets. Nothing is retried,
-resumed or deduplicated but what the poll wires demand (batches), so that tests see what the server does. Every wait
-has a limit and raises `TimeoutError`.
+`Conversation` numbers commands and sorts what comes back; a `Carrier` is one wire over real sockets. Nothing is
+retried, resumed or deduplicated but what the poll wires demand (batches), so that tests see what the server does. Every
+wait has a limit and raises `TimeoutError`.
 """
 
 import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -62,8 +62,8 @@ class Carrier(Protocol):
 class Conversation:
     """One session on one wire.
 
-    `lines` keeps every line as it came. `code` and `reason` are those of the end: of the close frame, or of the disconnect push.
-    Set `answers_pings` to False to be a peer that does not.
+    `lines` keeps every line as it came. `code` and `reason` are those of the end: of the close frame, or of the
+    disconnect push. Set `answers_pings` to False to be a peer that does not.
     """
 
     def __init__(self, name: str, carrier: Callable[[Take, Callable[[int, str], None]], Carrier]) -> None:
@@ -82,13 +82,13 @@ class Conversation:
         self._wants_pong = False
         self._replies: dict[int, deque[Message]] = {}
         self._pushes: deque[Message] = deque()
-        self._changed = asyncio.Condition()
+        self._waiting: set[asyncio.Event] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ---- what a test asks ------------------------------------------------------------------------------------------
 
     async def connect(self, *, timeout: float = SECONDS, wh: bool = False, **request: Any) -> Message:
-        """Open the wire and connect: the reply, or where the server ends the session instead `{"push": {"disconnect": …}}`."""
+        """Open the wire and connect: the reply, or `{"push": {"disconnect": …}}` where the session ends instead."""
         if wh or self.carrier.needs_numbers:
             request["wh"] = {}
         async with asyncio.timeout(timeout):
@@ -190,7 +190,7 @@ class Conversation:
         else:
             self.pings += 1
             if self._wants_pong and self.answers_pings:
-                self._spawn(self.carrier.post([{}]))
+                self._spawn(lambda: self.carrier.post([{}]))
         self._tell()
 
     def _gone(self, code: int, reason: str) -> None:
@@ -200,28 +200,32 @@ class Conversation:
         self._tell()
 
     def _tell(self) -> None:
-        self._spawn(self._notify())
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+        for each in self._waiting:
+            each.set()
 
     async def _until(self, is_true: Callable[[], bool], timeout: float, what: str) -> None:
+        changed = asyncio.Event()
+        self._waiting.add(changed)
         try:
-            async with asyncio.timeout(timeout), self._changed:
-                await self._changed.wait_for(is_true)
+            async with asyncio.timeout(timeout):
+                while not is_true():
+                    await changed.wait()
+                    changed.clear()
         except TimeoutError:
-            raise TimeoutError(f"{self.name}: no sign of {what} in {timeout} s; the last lines: {self.lines[-3:]}") from None
+            last = self.lines[-3:]
+            raise TimeoutError(f"{self.name}: no sign of {what} in {timeout} s; the last lines: {last}") from None
+        finally:
+            self._waiting.discard(changed)
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(_quiet(work))
+    def _spawn(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.get_running_loop().create_task(_quiet(start))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _quiet(work: Any) -> None:
+async def _quiet(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
     with contextlib.suppress(OSError, ConnectionClosed, TimeoutError, EOFError):
-        await work
+        await start()
 
 
 def _lines(commands: Sequence[Message]) -> str:
@@ -343,9 +347,6 @@ class SseCarrier:
         self._gone(0, "the stream ended")
 
 
-Poll = Callable[[bytes], Any]
-
-
 class PollCarrier:
     """Numbered polls, one always out. `wait` 0 is short polling; `is_script`: as JSONP."""
 
@@ -409,7 +410,7 @@ class PollCarrier:
         return (404 if result.get("error", {}).get("code") == 102 else 200), result
 
     def _start(self, commands: list[Message]) -> None:
-        task = asyncio.create_task(_quiet(self._poll(commands)))
+        task = asyncio.create_task(_quiet(lambda: self._poll(commands)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -110,17 +110,23 @@ class NativeDuplex(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the peer."""
-        if self._parser is None and self._state == _OPEN:
-            # the common case: one small unfragmented message, whole, alone in its read
-            size = len(data) - 6
-            if 0 <= size <= 125 and data[1] == size | 0x80 and size <= self._max_message:
-                first = data[0]
-                if first == 0x81 or first == 0x82:
-                    payload = apply_mask(data[6:], data[2:6])
-                    if first == 0x82 or is_text(payload):
-                        self._receive(payload, first == 0x82)
-                        return
-        if self._state == _DONE:
+        position, available = 0, len(data)
+        # the common case: small unfragmented messages, whole; whatever else begins here is the parser's
+        while self._parser is None and self._state == _OPEN and available - position >= 6:
+            first, size = data[position], data[position + 1] - 0x80
+            end = position + 6 + size
+            if not 0 <= size <= 125 or end > available or size > self._max_message:
+                break
+            if first != 0x81 and first != 0x82:
+                break
+            payload = apply_mask(data[position + 6 : end], data[position + 2 : position + 6])
+            if first == 0x81 and not is_text(payload):
+                break
+            position = end
+            self._receive(payload, first == 0x82)
+        if position:
+            data = data[position:]
+        if not data or self._state == _DONE:
             return
         parser = self._parser or WebSocketParser(self._max_message)
         events = parser.feed(data)

@@ -115,7 +115,7 @@ class PollWire {
     clearTimeout(this.timer);
     if (this.session && last.length) {
       this.unanswered.push(...last);
-      this.exchange(this.base, this.#body(0), POST_TIMEOUT).catch(() => {});
+      exchangeByPost(this.base, this.#body(0), POST_TIMEOUT).catch(() => {}); // a script would not outlive the page
     }
   }
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `harness`: tests are no package
+sys.path.insert(0, str(Path(__file__).parent))  # for `native_harness`: tests are no package
 
-from harness import LOOPS, App, Host, running  # noqa: E402
+from native_harness import LOOPS, App, Host, running
 
 
 @pytest.fixture(params=LOOPS)

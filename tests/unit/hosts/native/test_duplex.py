@@ -5,7 +5,7 @@ import time
 
 import pytest
 import websockets.sync.client
-from harness import (
+from native_harness import (
     UPGRADE,
     App,
     Client,
@@ -123,9 +123,7 @@ def test_nothing_is_sent_after_close(app: App, host: Host) -> None:
     ("payload", "heard", "answer"),
     [(b"", (1005, ""), b""), (b"\x0f\xa1why", (4001, "why"), b"\x0f\xa1")],
 )
-def test_the_peers_close_is_echoed(
-    app: App, host: Host, payload: bytes, heard: tuple[int, str], answer: bytes
-) -> None:
+def test_the_peers_close_is_echoed(app: App, host: Host, payload: bytes, heard: tuple[int, str], answer: bytes) -> None:
     with open_websocket(host) as sock:
         recorder = opened(app, host)
         sock.sendall(client_frame(payload, 8))
@@ -161,9 +159,7 @@ def test_abort_says_closed_at_once_and_once(app: App, host: Host) -> None:
     assert len(recorder.heard) == 1
 
 
-def test_a_listener_that_raises_closes_with_1011(
-    app: App, host: Host, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_listener_that_raises_closes_with_1011(app: App, host: Host, caplog: pytest.LogCaptureFixture) -> None:
     with open_websocket(host) as sock:
         recorder = opened(app, host)
         sock.sendall(client_frame(b"raise") + client_frame(b"more"))

@@ -1,7 +1,7 @@
 """One exchange, one answer: whole answers, failing handlers, and peers that go."""
 
 import pytest
-from harness import App, Client, Host, read_all, running
+from native_harness import App, Client, Host, read_all, running
 
 from wirehop.abc import Exchange
 from wirehop.core.errors import LocalProtocolError
@@ -83,9 +83,7 @@ def test_a_second_answer_raises_and_changes_nothing(app: App, host: Host) -> Non
         [("Transfer-Encoding", "chunked")],
     ],
 )
-def test_headers_that_cannot_be_sent_are_a_value_error(
-    app: App, host: Host, headers: list[tuple[str, str]]
-) -> None:
+def test_headers_that_cannot_be_sent_are_a_value_error(app: App, host: Host, headers: list[tuple[str, str]]) -> None:
     with host.connect() as sock:
         client = Client(sock).send(b"GET /hold" + H)
         exchange = held(app, host)

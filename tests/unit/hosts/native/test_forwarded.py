@@ -1,7 +1,7 @@
 """Who the client is behind proxies, and that nobody else may say so."""
 
 import pytest
-from harness import App, Client, running
+from native_harness import App, Client, running
 
 from wirehop.hosts.native import HostOptions
 from wirehop.hosts.native.forwarded import Proxies, plain_address

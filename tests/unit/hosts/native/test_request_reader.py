@@ -1,6 +1,7 @@
 """Requests from bytes: limits, framing, and chunking that does not matter."""
 
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -125,7 +126,7 @@ streams = st.lists(pieces, max_size=6).map(b"".join)
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     bounds = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(bounds)]
 
 
 @given(streams, st.lists(st.integers(0, 1000), max_size=12))

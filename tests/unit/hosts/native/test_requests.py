@@ -3,16 +3,14 @@
 import socket
 
 import pytest
-from harness import App, Client, Host, read_all
+from native_harness import App, Client, Host, read_all
 
 H = b" HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def test_a_handler_is_told_what_was_asked(host: Host) -> None:
     with host.connect() as sock:
-        asked = (
-            Client(sock).get("/a%20b/%E2%82%AC?x=%20&y", "X-Two: 1", "x-two:2 ", "Cookie: a=1", "Cookie: b").json()
-        )
+        asked = Client(sock).get("/a%20b/%E2%82%AC?x=%20&y", "X-Two: 1", "x-two:2 ", "Cookie: a=1", "Cookie: b").json()
     assert asked == {
         "method": "GET",
         "path": "/a b/€",

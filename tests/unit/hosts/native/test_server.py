@@ -7,8 +7,8 @@ import sys
 
 import pytest
 import trustme
-from harness import App, Client, Host, client_frame, read_all, read_until, running, server_frame
-from harness import UPGRADE as UPGRADE_REQUEST
+from native_harness import UPGRADE as UPGRADE_REQUEST
+from native_harness import App, Client, Host, client_frame, read_all, read_until, running, server_frame
 
 from wirehop.core.errors import LocalProtocolError
 from wirehop.hosts.native import HostOptions, NativeServer

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Client, Host, running
+from native_harness import Client, Host, running
 
 from wirehop.abc import Exchange
 from wirehop.hosts.native import Static

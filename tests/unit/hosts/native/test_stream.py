@@ -1,6 +1,6 @@
 """Streams: framing in both versions, the peer's going, congestion, and the connection afterwards."""
 
-from harness import App, Client, Host, Recorder, read_all, running
+from native_harness import App, Client, Host, Recorder, read_all, running
 
 from wirehop.abc import Exchange
 from wirehop.codecs.framing import chunk

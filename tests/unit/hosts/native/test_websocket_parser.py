@@ -1,9 +1,11 @@
 """The frame parser: every rule of RFC 6455 section 5 by name, and chunking that does not matter."""
 
+from itertools import pairwise
+
 import pytest
-from harness import client_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_harness import client_frame
 
 from wirehop.hosts.native.masking import apply_mask, xor_mask
 from wirehop.hosts.native.websocket_parser import (
@@ -165,7 +167,7 @@ def test_a_parser_at_rest_holds_nothing() -> None:
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     bounds = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(bounds)]
 
 
 frames = st.builds(
@@ -203,9 +205,7 @@ def test_every_message_arrives_however_it_is_fragmented(messages: list[str | byt
             opcode = 0 if index else (1 if isinstance(message, str) else 2)
             stream += client_frame(part, opcode, fin=index == len(parts) - 1)
     heard = [
-        event.data if event.is_binary else event.data.decode()
-        for event in feed(stream)
-        if isinstance(event, Message)
+        event.data if event.is_binary else event.data.decode() for event in feed(stream) if isinstance(event, Message)
     ]
     assert heard == messages
 

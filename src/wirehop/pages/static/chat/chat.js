@@ -247,7 +247,7 @@ function showName() {
   page("my-avatar").replaceWith(mine);
 }
 
-nameInput.addEventListener("change", () => {
+function takeName() {
   const wanted = nameInput.value.trim().replace(/\s+/g, " ").slice(0, 32);
   if (wanted && wanted !== name) {
     name = wanted;
@@ -255,7 +255,9 @@ nameInput.addEventListener("change", () => {
     client.reconnect({ data: { name } }); // a session's identity is fixed when it connects
   }
   showName();
-});
+}
+
+nameInput.addEventListener("blur", takeName);
 nameInput.addEventListener("keydown", (event) => event.key === "Enter" && nameInput.blur());
 
 // ---- the frame around it --------------------------------------------------------------------------------------------

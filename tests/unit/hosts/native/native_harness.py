@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import h11
@@ -194,9 +195,7 @@ class Host:
 
 
 @contextmanager
-def running(
-    handler: Handler, loop_name: str = "uvloop", options: HostOptions | None = None
-) -> Iterator[Host]:
+def running(handler: Handler, loop_name: str = "uvloop", options: HostOptions | None = None) -> Iterator[Host]:
     host = Host(handler, HostOptions() if options is None else options, loop_name)
     host.start()
     try:
@@ -345,5 +344,5 @@ def close_code(sock: socket.socket) -> tuple[int, str]:
 
 
 def resident_bytes() -> int:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

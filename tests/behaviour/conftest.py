@@ -1,0 +1,53 @@
+"""One node for each test, and one wire after the other: a behaviour is written once and runs on all of them."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `node_under_test`: tests are no package
+
+from node_under_test import Server, running  # noqa: E402
+
+from wirehop.testing.wires import WIRES, Conversation, open_wire  # noqa: E402
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(params=WIRES)
+def wire_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest_asyncio.fixture
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
+    """A running node. `@pytest.mark.parametrize("server", [dict(limits=…)], indirect=True)` changes its settings."""
+    async with running(**getattr(request, "param", {})) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def dial(server: Server, wire_name: str) -> AsyncIterator[Callable[..., Conversation]]:
+    """`dial()`: a conversation on this test's wire, not connected yet. All are closed at the end."""
+    opened: list[Conversation] = []
+
+    def dial(name: str = wire_name, **options: Any) -> Conversation:
+        wire = open_wire(name, server.port, **options)
+        opened.append(wire)
+        return wire
+
+    yield dial
+    for wire in opened:
+        await wire.close()
+
+
+@pytest_asyncio.fixture
+async def wire(dial: Callable[..., Conversation]) -> Conversation:
+    """A connected conversation."""
+    wire = dial()
+    reply = await wire.connect()
+    assert "connect" in reply, reply
+    return wire
