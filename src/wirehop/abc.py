@@ -41,8 +41,8 @@ class Ids(Protocol):
 class PublishOptions(Struct, frozen=True):
     """How a broker keeps a publication.
 
-    `delivery` is the class of the channel's namespace. `history_size` (count) and `history_age` (seconds) bound its log;
-    `key_limit` bounds the values of a `latest` channel. `idempotency_key`, where not empty, is unique within
+    `delivery` is the class of the channel's namespace. `history_size` (count) and `history_age` (seconds) bound its
+    log; `key_limit` bounds the values of a `latest` channel. `idempotency_key`, where not empty, is unique within
     (channel, `publisher`) for `idempotency_seconds`.
     """
 
@@ -55,7 +55,7 @@ class PublishOptions(Struct, frozen=True):
     idempotency_seconds: float = 300.0
 
 
-class IdempotencyConflict(Exception):  # noqa: N818 - a verdict about a request, named like one
+class IdempotencyConflict(Exception):
     """The idempotency key was used before for other bytes. Attribute: `key`."""
 
     def __init__(self, key: str) -> None:
@@ -199,9 +199,9 @@ class Codec(Protocol):
 class Request(Struct, frozen=True):
     """One HTTP request as a host has read and checked it.
 
-    `path` is percent-decoded and starts with `/`; `query` is the raw query string; header names are lower case, values
-    of repeated headers are joined with ", " ("; " for cookie). `body` is whole, at most the host's limit. `address` and `scheme` are
-    the client's own, also behind a trusted proxy.
+    `path` is percent-decoded and starts with `/`; `query` is the raw query string; header names are lower case,
+    values of repeated headers are joined with ", " ("; " for cookie). `body` is whole, at most the host's limit.
+    `address` and `scheme` are the client's own, also behind a trusted proxy.
     """
 
     method: str
@@ -285,7 +285,8 @@ class Duplex(Protocol):
         ...
 
     def close(self, code: int, reason: str) -> None:
-        """Send a close frame after all that was written, wait for the peer's for a short time, then close. Nothing more is `received`."""
+        """Send a close frame after all that was written, wait for the peer's for a short time, then close. Nothing
+        more is `received`."""
         ...
 
     def abort(self, reason: str) -> None:
@@ -307,7 +308,8 @@ class Exchange(Protocol):
         ...
 
     def respond(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
-        """Answer whole. The host adds Content-Length and Connection, and leaves the body out where HTTP says so (HEAD, 204, 304)."""
+        """Answer whole. The host adds Content-Length and Connection, and leaves the body out where HTTP says so
+        (HEAD, 204, 304)."""
         ...
 
     def stream(self, status: int, headers: Headers, listener: Listener) -> Stream:
@@ -342,7 +344,8 @@ class MediaEngine(Protocol):
     """Speaks ICE, DTLS and SRTP for rooms. No implementation is part of the core; rtc brings one as an extra."""
 
     async def open(self, participant: str, offer: str, generation: int) -> str:
-        """Apply an offer (SDP) of this generation and return the answer. A lower generation than the last is refused."""
+        """Apply an offer (SDP) of this generation and return the answer. A lower generation than the last is
+        refused."""
         ...
 
     async def candidate(self, participant: str, candidate: str, generation: int) -> None:

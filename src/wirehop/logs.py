@@ -1,5 +1,5 @@
-"""Logs on stdout: readable on a terminal, one JSON object a line elsewhere. A library must not choose its user's logger, so
-only the command line calls `configure`."""
+"""Logs on stdout: readable on a terminal, one JSON object a line elsewhere. A library must not choose its user's
+logger, so only the command line calls `configure`."""
 
 import logging
 import re
@@ -13,7 +13,8 @@ _FIELD = re.compile(r"\b(session|user|wire|code)=(\S+)")
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time, level, logger, message, and the fields session, user, wire and code where the message names them."""
+    """One object a line: time, level, logger, message, and the fields session, user, wire and code where the message
+    names them."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()

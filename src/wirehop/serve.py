@@ -26,8 +26,8 @@ Background = Callable[[Node], Coroutine[Any, Any, None]]
 def host_options(server: Server, heartbeat: float) -> HostOptions:
     """The native host's options from the settings.
 
-    A stream that is never answered (event streams) is noticed by the kernel: what is sent must be acknowledged within half a
-    heartbeat, so a black hole is closed within 1.5 heartbeats.
+    A stream that is never answered (event streams) is noticed by the kernel: what is sent must be acknowledged within
+    half a heartbeat, so a black hole is closed within 1.5 heartbeats.
     """
     return HostOptions(
         header_bytes=server.header_bytes,
@@ -62,8 +62,8 @@ async def serve(
     started: Callable[[NativeServer], None] | None = None,
     background: tuple[Background, ...] = (),
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then drain: new connections are refused, sessions end with 3001, paced over the drain
-    time. A second signal stops at once. `started` is called when the port is open."""
+    """Serve until SIGTERM or SIGINT; then drain: new connections are refused, sessions end with 3001, paced over the
+    drain time. A second signal stops at once. `started` is called when the port is open."""
     settings = node.settings
     server = NativeServer(Site(node).open, options=host_options(settings.server, settings.heartbeat.interval))
     await node.start()
@@ -120,7 +120,7 @@ def run(node: Node, *, host: str | None = None, port: int | None = None) -> None
     )
     node.use(replace(node.settings, server=changed))
     run_loop(
-        serve(node, started=lambda host_: print(f"http://{changed.host}:{host_.port}", flush=True)),
+        serve(node, started=lambda host_: print(f"http://{changed.host}:{host_.port}", flush=True)),  # noqa: T201
         changed.loop,
     )
 

@@ -10,9 +10,9 @@ import pytest_asyncio
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `node_under_test`: tests are no package
 
-from node_under_test import Server, running  # noqa: E402
+from node_under_test import Server, running
 
-from wirehop.testing.wires import WIRES, Conversation, open_wire  # noqa: E402
+from wirehop.testing.wires import WIRES, Conversation, open_wire
 
 Open = Callable[..., Any]
 

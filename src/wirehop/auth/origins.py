@@ -1,7 +1,8 @@
 """Which web pages may talk to the server: the `Origin` header against a list, and the CORS headers that follow.
 
-A browser sends `Origin` with every WebSocket handshake, every cross-origin request and every POST. Programs send none, and are
-not pages: they pass. Cookies are no authentication across ports or sites, so `*` never goes with credentials.
+A browser sends `Origin` with every WebSocket handshake, every cross-origin request and every POST. Programs send
+none, and are not pages: they pass. Cookies are no authentication across ports or sites, so `*` never goes with
+credentials.
 """
 
 from collections.abc import Mapping

@@ -19,7 +19,8 @@ class Policy:
         return self._namespaces.get(name, self._default) if colon else self._default
 
     def permits(self, action: Action, channel: str, user: str) -> bool:
-        """Whether the namespace lets `user` ("" is anonymous) do that. History and presence go with the right to subscribe."""
+        """Whether the namespace lets `user` ("" is anonymous) do that. History and presence go with the right to
+        subscribe."""
         options = self.options(channel)
         who = options.publish if action == "publish" else options.subscribe
         return who == "anyone" or (who == "signed-in" and user != "")

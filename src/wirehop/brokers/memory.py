@@ -111,7 +111,8 @@ class MemoryBroker:
             self.evicted += 1
 
     def _trim_another(self, now: float) -> None:
-        """Each publish also trims one log of another channel, so that what is out of date does not wait for a reader."""
+        """Each publish also trims one log of another channel, so that what is out of date does not wait for a
+        reader."""
         if not self._to_trim:
             self._to_trim = list(self._logs)
         log = self._logs.get(self._to_trim.pop())
@@ -141,7 +142,8 @@ class MemoryBroker:
         self._keep(channel, log)
         return HistoryPage((), log.position, is_complete=since is None)
 
-    # ---- presence ------------------------------------------------------------------------------------------------------
+    # ---- presence
+    # ------------------------------------------------------------------------------------------------------
 
     async def enter(self, channel: str, info: ClientInfo) -> None:
         members = self._presence.get(channel)

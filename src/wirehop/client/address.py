@@ -1,4 +1,5 @@
-"""Where a server is: `http://host:port`, `https://…`, `ws://…` or `wss://…`, perhaps with a path before wirehop's own paths.
+"""Where a server is: `http://host:port`, `https://…`, `ws://…` or `wss://…`, perhaps with a path before wirehop's own
+paths.
 
 It reads URLs. It opens nothing.
 """

@@ -1,12 +1,9 @@
 """What can go wrong for who uses the client, as exceptions that carry the code.
 
-    WirehopError
-    └── ClientError          code, reason
-        ├── RequestFailed    a publish, rpc, history … was answered with an error; is_temporary: it may succeed a moment later
-        ├── SubscriptionEnded  the server ended (or never granted) a subscription; channel
-        ├── ClientClosed     the client is closed for good, or did not connect in the time it was given
-        └── AddressError     the URL cannot be used
-        (and two that stay inside: HttpError, WireLost)
+WirehopError └── ClientError          code, reason ├── RequestFailed    a publish, rpc, history … was answered
+with an error; is_temporary: it may succeed a moment later ├── SubscriptionEnded  the server ended (or never
+granted) a subscription; channel ├── ClientClosed     the client is closed for good, or did not connect in the
+time it was given └── AddressError     the URL cannot be used (and two that stay inside: HttpError, WireLost)
 """
 
 from wirehop.core import codes
@@ -15,7 +12,8 @@ from wirehop.core.messages import Error
 
 
 class ClientError(WirehopError):
-    """`code` is a number of the table (docs/codes.md) or an application's own, `reason` the sentence that came with it."""
+    """`code` is a number of the table (docs/codes.md) or an application's own, `reason` the sentence that came with
+    it."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{reason} ({code})" if code else reason)
@@ -24,7 +22,8 @@ class ClientError(WirehopError):
 
 
 class RequestFailed(ClientError):
-    """The answer to a request was an error. 120: the wire was lost before the answer, so nobody knows whether it was done."""
+    """The answer to a request was an error. 120: the wire was lost before the answer, so nobody knows whether it was
+    done."""
 
     def __init__(self, error: Error) -> None:
         super().__init__(error.code, error.message)

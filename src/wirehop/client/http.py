@@ -1,7 +1,7 @@
 """HTTP/1.1 as the client's wires need it: small requests on kept connections, and bodies that stream for a long time.
 
-It knows one server and keeps at most two idle connections to it. It follows no redirect, uses no proxy, knows no cookies,
-and repeats nothing: who asks knows whether asking again is safe.
+It knows one server and keeps at most two idle connections to it. It follows no redirect, uses no proxy, knows no
+cookies, and repeats nothing: who asks knows whether asking again is safe.
 """
 
 import asyncio
@@ -174,7 +174,8 @@ class HttpClient:
         timeout: float | None = None,
         idle: float | None = None,
     ) -> AsyncIterator[Stream]:
-        """Ask, and read the answer's body as it comes: the head within `timeout`, then at most `idle` seconds of silence.
+        """Ask, and read the answer's body as it comes: the head within `timeout`, then at most `idle` seconds of
+        silence.
 
         Leaving early drops the connection. Raises `HttpError`.
         """

@@ -1,8 +1,9 @@
 """The client's conversation: connect, subscribe from a position, receive once and in order, come back after a loss.
 
-Theory. The position belongs to the client. For each channel it keeps (epoch, offset) of what it has received; after a lost
-wire it connects anew and subscribes from there, and the server says whether everything missed came along. What it has it drops.
-Commands that were in flight when a wire was lost fail with 120: whether they were carried out is not known.
+Theory. The position belongs to the client. For each channel it keeps (epoch, offset) of what it has received; after a
+lost wire it connects anew and subscribes from there, and the server says whether everything missed came along. What
+it has it drops. Commands that were in flight when a wire was lost fail with 120: whether they were carried out is not
+known.
 
     IDLE       ─connect→      OPENING
     OPENING    ─opened→       CONNECTING     (lost: WAITING)
@@ -276,7 +277,8 @@ class ClientMachine:
         elif reply.id in self._calls:
             self._out.append(Answered(self._calls.pop(reply.id), reply))
 
-    # ---- what the application asks -------------------------------------------------------------------------------------
+    # ---- what the application asks
+    # -------------------------------------------------------------------------------------
 
     def subscribe(self, channel: str, *, position: Position | None = None, join_leave: bool = False) -> None:
         """Want the channel, from `position` if one is known. Again: nothing happens."""
@@ -311,7 +313,8 @@ class ClientMachine:
             self._waiting.append((call, command))
         return call
 
-    # ---- inside --------------------------------------------------------------------------------------------------------
+    # ---- inside
+    # --------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
         self.state = ClientState.OPENING

@@ -1,10 +1,11 @@
 """The client's half of the poll wire (docs/poll.md): what each poll carries, and what of each answer is new.
 
-Theory. Polls and their answers get lost, come twice and overtake each other. So every poll has a higher number than the one
-before, carries all commands that are not known to have been accepted, and acknowledges the last batch received; the server runs
-each command number once and gives a batch again until it is acknowledged. A batch that was received before is dropped here.
-A command is known to be accepted when a reply to it or to a later one has come, or when a ping's reply names a higher
-`next`: where only sends are open, which have no reply, each poll carries such a ping.
+Theory. Polls and their answers get lost, come twice and overtake each other. So every poll has a higher number than
+the one before, carries all commands that are not known to have been accepted, and acknowledges the last batch
+received; the server runs each command number once and gives a batch again until it is acknowledged. A batch that was
+received before is dropped here. A command is known to be accepted when a reply to it or to a later one has come, or
+when a ping's reply names a higher `next`: where only sends are open, which have no reply, each poll carries such a
+ping.
 
     INVITED  (first poll)  carries the nonce and connect alone, again and again, until an answer names the session
     KNOWN    (session)     connect may still be open: commands wait, because the server holds little before its result
@@ -34,8 +35,8 @@ _PING: Final = Raw(encode_command(Command(FIRST_UNNUMBERED_ID, ping=PingRequest(
 
 class _Poll(Struct, omit_defaults=True):
     poll: int
-    ack: int = -1
-    wait: float = -1.0
+    ack: int
+    wait: float
     nonce: str = ""
     session: str = ""
     commands: list[Raw] = []
@@ -76,7 +77,7 @@ class Polling:
 
     @property
     def is_behind(self) -> bool:
-        """Whether a poll is worth sending at once: commands are open."""
+        """Whether commands that may go are not known to have been accepted."""
         return bool(self._open) and self._is_admitted
 
     def send(self, commands: Sequence[Command]) -> None:
@@ -85,12 +86,13 @@ class Polling:
             line = encode_command(command)
             if command.connect is not None:
                 self._connect = line
+                self.has_news = True
             elif command.id:  # `{}` answers a ping, which polls have none of
                 if len(self._open) >= MAX_COMMANDS or self._size + len(line) > MAX_BYTES:
                     raise OverflowError(f"more than {MAX_COMMANDS} commands or {MAX_BYTES} bytes wait to be accepted")
                 self._open.append(_Open(command.id, line, command.send is None))
                 self._size += len(line)
-        self.has_news = not self._session or self.is_behind
+        self.has_news = self.has_news or self.is_behind
 
     def poll(self) -> bytes:
         """The body of one more poll."""

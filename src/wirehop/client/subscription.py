@@ -41,7 +41,8 @@ class ClientSubscription:
         )
 
     def granted(self, *, epoch: str, offset: int, publications: list[WirePublication]) -> list[WirePublication]:
-        """The server's result: what of its publications is new. The position moves as a whole, never its epoch alone."""
+        """The server's result: what of its publications is new. The position moves as a whole, never its epoch
+        alone."""
         self.state = ClientSubscriptionState.LIVE
         fresh = []
         for publication in publications:

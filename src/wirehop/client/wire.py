@@ -1,7 +1,7 @@
 """What a wire of the client is: one connection, once.
 
-A wire carries commands up and replies down, and says when it is lost. It decides nothing: what a reply means, and whether to
-connect again, is the machine's. To close a wire, cancel its `run`.
+A wire carries commands up and replies down, and says when it is lost. It decides nothing: what a reply means, and
+whether to connect again, is the machine's. To close a wire, cancel its `run`.
 """
 
 from collections.abc import Sequence
@@ -62,8 +62,8 @@ def read_replies(data: bytes) -> list[ClientReply]:
 
 
 def refused(status: int, body: bytes) -> WireLost:
-    """An HTTP answer instead of a wire. It is final only where wirehop itself says so, by a code: what stands before a server
-    that restarts answers anything."""
+    """An HTTP answer instead of a wire. It is final only where wirehop itself says so, by a code: what stands before
+    a server that restarts answers anything."""
     try:
         error = msgspec.json.decode(body, type=_Refusal).error
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,7 +1,8 @@
 """`Frame`: one publication with its bytes for each kind of wire, made once and shared by everybody who receives it.
 
-A `Lane` is a kind of wire as the fan-out sees it: how a publication is written (`render`) and what stands around it on that
-wire (`wrap`). Slots of one lane receive the same bytes. A new transport or codec is a new lane; nothing here changes.
+A `Lane` is a kind of wire as the fan-out sees it: how a publication is written (`render`) and what stands around it
+on that wire (`wrap`). Slots of one lane receive the same bytes. A new transport or codec is a new lane; nothing here
+changes.
 """
 
 from collections.abc import Callable, Sequence

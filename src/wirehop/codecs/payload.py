@@ -1,7 +1,7 @@
 """Payloads: what may be published, checked once at every entrance, and how each kind looks on each wire.
 
-A payload travels raw, spliced into lines of JSON and of event streams; a line break smuggled into it would forge a push.
-So JSON is checked (syntax and UTF-8) and compacted where it holds CR or LF. Text becomes a JSON string on JSON
+A payload travels raw, spliced into lines of JSON and of event streams; a line break smuggled into it would forge a
+push. So JSON is checked (syntax and UTF-8) and compacted where it holds CR or LF. Text becomes a JSON string on JSON
 wires; other bytes become a base64 string there, with the tag `wh-encoding: base64`.
 """
 

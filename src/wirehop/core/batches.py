@@ -1,10 +1,12 @@
 """The poll wire's downward half: items in numbered batches, each given again until it is acknowledged.
 
 Theory. A poll asks; its answer is one batch. The answer may be lost, and so may the poll; so a batch, once given, is
-frozen and keeps its number, and every poll that does not acknowledge it gets it again, unchanged. What arrives meanwhile
-waits for the next batch. Polls carry a rising number: one that is older than the newest seen is a straggler, and gets nothing.
+frozen and keeps its number, and every poll that does not acknowledge it gets it again, unchanged. What arrives
+meanwhile waits for the next batch. Polls carry a rising number: one that is older than the newest seen is a
+straggler, and gets nothing.
 
-Items are opaque; only their size counts. The machine holds no poll: `poll` says what to answer now, or that the poll may be held.
+Items are opaque; only their size counts. The machine holds no poll: `poll` says what to answer now, or that the poll
+may be held.
 """
 
 from collections.abc import Sequence
@@ -32,7 +34,8 @@ class BadAck(Struct, frozen=True):
 
 
 class Batches:
-    """At most `max_bytes` wait for the next batch beside its first item; then `is_full`, and the wire counts as congested."""
+    """At most `max_bytes` wait for the next batch beside its first item; then `is_full`, and the wire counts as
+    congested."""
 
     __slots__ = ("_frozen", "_number", "_size", "_waiting", "max_bytes", "newest_poll")
 

@@ -9,16 +9,15 @@ from msgspec import Struct
 class Limits(Struct, frozen=True):
     """The bounds of one session and of the channels it reads.
 
-    `connect_seconds`: a wire without a connect command is closed with 3502.
-    `held_bytes`: commands behind a pending connect, or behind a gap in their numbers; more closes with 3501.
-    `pending_commands`: unanswered commands of a session; one more is answered 111.
-    `gap_seconds`: a gap in the command numbers that stays open this long closes with 3010.
-    `channels`: subscriptions of a session; one more is answered 106.
-    `channel_bytes`: length of a channel's name in UTF-8; longer is answered 107.
-    `recovery_publications`, `recovery_bytes`: what one recovery gives at most; beyond it `recovered` is false.
-    `page_publications`, `page_bytes`: what a slow slot reads at a time.
-    `history_publications`: what one history reply holds at most, in publications (and `page_bytes`).
-    `merge_attempts`: how often a slot reads again when history and live publications do not meet; then it ends with 2500.
+    `connect_seconds`: a wire without a connect command is closed with 3502. `held_bytes`: commands behind a pending
+    connect, or behind a gap in their numbers; more closes with 3501. `pending_commands`: unanswered commands of a
+    session; one more is answered 111. `gap_seconds`: a gap in the command numbers that stays open this long closes
+    with 3010. `channels`: subscriptions of a session; one more is answered 106. `channel_bytes`: length of a
+    channel's name in UTF-8; longer is answered 107. `recovery_publications`, `recovery_bytes`: what one recovery
+    gives at most; beyond it `recovered` is false. `page_publications`, `page_bytes`: what a slow slot reads at a
+    time. `history_publications`: what one history reply holds at most, in publications (and `page_bytes`).
+    `merge_attempts`: how often a slot reads again when history and live publications do not meet; then it ends with
+    2500.
     """
 
     connect_seconds: float = 10.0

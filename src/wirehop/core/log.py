@@ -53,7 +53,8 @@ class Log:
     def read(
         self, since: Position | None, now: float, *, limit: int, max_bytes: int, reverse: bool = False
     ) -> HistoryPage:
-        """The page after `since` (None: from the oldest kept); `reverse`: backwards from the newest, or from before it."""
+        """The page after `since` (None: from the oldest kept); `reverse`: backwards from the newest, or from before
+        it."""
         self.trim(now)
         top = self.position
         oldest = self.top - len(self._entries) + 1

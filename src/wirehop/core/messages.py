@@ -92,8 +92,8 @@ class UnsubscribeRequest(Struct, frozen=True, omit_defaults=True):
 
 
 class PublishWh(Struct, frozen=True, omit_defaults=True):
-    """`key` makes a publish idempotent: see the protocol page, Publish. `event` names the event on event streams. `kind` says
-    what the JSON value in `data` stands for: itself, a text (a string) or bytes (a string in base64)."""
+    """`key` makes a publish idempotent: see the protocol page, Publish. `event` names the event on event streams.
+    `kind` says what the JSON value in `data` stands for: itself, a text (a string) or bytes (a string in base64)."""
 
     key: str = ""
     event: str = ""

@@ -35,7 +35,8 @@ def reaches(since: Position, *, top: Position, oldest: int) -> bool:
 
 
 def cut(publications: list[Publication], *, limit: int, max_bytes: int) -> tuple[tuple[Publication, ...], bool]:
-    """The longest prefix within both limits (at least one publication if `limit` allows any), and whether more follow."""
+    """The longest prefix within both limits (at least one publication if `limit` allows any), and whether more
+    follow."""
     size = 0
     for count, publication in enumerate(publications):
         size += len(publication.data)

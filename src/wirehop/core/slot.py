@@ -1,11 +1,12 @@
 """One subscription on one wire: catching up, live, lagging.
 
-Theory. A slot has been *sent* everything up to a position. It starts somewhere (a position to recover from, or the top),
-reads history from there, and goes live when nothing is missing between what it was sent and what is published now.
-Publications that arrive meanwhile are not stored here: the slot remembers the range of offsets it heard of (their
-bytes stand once, in the fan-out's tail shared by all) and asks for that range when history has been read. Where history and the heard range do not
-meet, it reads again. Live, it notices a gap or a foreign epoch by the offset alone and goes back to catching up. A
-wire that is full makes it lag: it hears nothing until the wire drains, and then catches up from its position.
+Theory. A slot has been *sent* everything up to a position. It starts somewhere (a position to recover from, or the
+top), reads history from there, and goes live when nothing is missing between what it was sent and what is published
+now. Publications that arrive meanwhile are not stored here: the slot remembers the range of offsets it heard of
+(their bytes stand once, in the fan-out's tail shared by all) and asks for that range when history has been read.
+Where history and the heard range do not meet, it reads again. Live, it notices a gap or a foreign epoch by the offset
+alone and goes back to catching up. A wire that is full makes it lag: it hears nothing until the wire drains, and then
+catches up from its position.
 
 Classes differ in one point each: `latest` treats history that does not reach back as "all values", `signal` has no
 history at all: it is live or it drops.
@@ -110,7 +111,8 @@ class Dropped(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """What was missed cannot be had any more. `was_slow`: the wire was too slow; else the log has a gap or is a new one."""
+    """What was missed cannot be had any more. `was_slow`: the wire was too slow; else the log has a gap or is a new
+    one."""
 
     was_slow: bool
 
@@ -187,7 +189,8 @@ class Slot:
         return [self._read(limits)]
 
     def page(self, page: HistoryPage, limits: Limits, *, tail_from: int) -> list[SlotOutput]:
-        """History has been read. `tail_from`: the lowest offset of the page's epoch that the shared tail still holds."""
+        """History has been read. `tail_from`: the lowest offset of the page's epoch that the shared tail still
+        holds."""
         SLOT_TABLE.enter(self.state, SlotInput.PAGE)
         if self._is_paused:  # what was read is read again when the wire drains
             self._forget_heard()
@@ -208,7 +211,8 @@ class Slot:
         return out + self._merge(limits, tail_from)
 
     def published(self, first: int, last: int, epoch: str, limits: Limits) -> list[SlotOutput]:
-        """The publications `first` to `last` (all 0 in `signal` channels) were published and did not take the fast lane."""
+        """The publications `first` to `last` (all 0 in `signal` channels) were published and did not take the fast
+        lane."""
         if self.state is SlotState.LAGGING:
             return [Dropped(1)] if self.delivery == "signal" else []
         if self.state is SlotState.CATCHING_UP:

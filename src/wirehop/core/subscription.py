@@ -1,12 +1,14 @@
 """One channel of one session: asked for, granted, open, ended.
 
-It turns what its slot does into what the session says: the subscribe reply, publications that were missed, the end. It knows
-the session's command only by its id, and nothing of other subscriptions.
+It turns what its slot does into what the session says: the subscribe reply, publications that were missed, the end.
+It knows the session's command only by its id, and nothing of other subscriptions.
 
     ASKED ─granted→ OPENING ─started→ OPEN;  any ─ended→ ENDED
 """
 
 from enum import Enum, auto
+
+from msgspec.structs import replace
 
 from wirehop.core.effects import Grant
 from wirehop.core.messages import Position, SubscribeRequest, SubscribeResult
@@ -45,7 +47,8 @@ SUBSCRIPTION_TABLE: Table[SubscriptionState, SubscriptionInput] = Table(
 
 
 class Subscription:
-    """`command_id` is the id to answer while it opens; `read` the number of the history call that is open, 0 if none."""
+    """`command_id` is the id to answer while it opens; `read` the number of the history call that is open, 0 if
+    none."""
 
     __slots__ = ("_request", "channel", "command_id", "grant", "read", "slot", "state")
 
@@ -98,7 +101,7 @@ class Subscription:
             publications=started.publications,
         )
         if grant.data is not None:
-            result = _with_data(result, grant)
+            result = replace(result, data=grant.data)
         return result
 
     def end(self) -> None:
@@ -107,9 +110,3 @@ class Subscription:
         self._request = None
         if self.slot is not None:
             self.slot.stop()
-
-
-def _with_data(result: SubscribeResult, grant: Grant) -> SubscribeResult:
-    from msgspec.structs import replace
-
-    return replace(result, data=grant.data)

@@ -9,8 +9,8 @@ from wirehop.core.slot import Slot, SlotState
 class Channel:
     """Slots of one channel. `lanes` maps a lane to its slots (a dict used as an ordered set).
 
-    The tail holds frames for slots that are catching up, shared by all of them: `tail_bytes` of payload at most, the oldest
-    go first (the slot then reads history again).
+    The tail holds frames for slots that are catching up, shared by all of them: `tail_bytes` of payload at most, the
+    oldest go first (the slot then reads history again).
     """
 
     __slots__ = (

@@ -4,8 +4,8 @@ Publications of one channel that arrive within one loop turn are joined and writ
 wire's transport: one comparison (`slot.next == first`: live, in this epoch, and nothing missing), one store, one write.
 Every other slot goes through its machine. A property test holds the two ways equal.
 
-The hub knows slots and frames. It does not know how bytes travel, nor what a session is: a slot's `owner` is told of what did
-not take the fast lane.
+The hub knows slots and frames. It does not know how bytes travel, nor what a session is: a slot's `owner` is told of
+what did not take the fast lane.
 """
 
 from collections import Counter
@@ -33,8 +33,9 @@ class SlotOwner(Protocol):
 class Hub:
     """All channels with slots on this node.
 
-    `later(delay, callback)` runs a callback at the end of this loop turn (delay 0) or after that many seconds; `window(channel)` gives
-    a channel's coalescing window in seconds. `tail_bytes` bounds the shared tail of one channel.
+    `later(delay, callback)` runs a callback at the end of this loop turn (delay 0) or after that many seconds;
+    `window(channel)` gives a channel's coalescing window in seconds. `tail_bytes` bounds the shared tail of one
+    channel.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Drives one session: feeds its machine, drains it, and carries out what comes of it.
 
-Change once, drain fully, then wait: `_run` is the one place that calls `Session.take`. While the wire is full, replies and
-pushes wait in the outbox, bounded in bytes; a session that exceeds it is ended with 3008. Publications never wait here:
-their slots have left the lane and catch up from history.
+Change once, drain fully, then wait: `_run` is the one place that calls `Session.take`. While the wire is full,
+replies and pushes wait in the outbox, bounded in bytes; a session that exceeds it is ended with 3008. Publications
+never wait here: their slots have left the lane and catch up from history.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,13 @@ from wirehop.core.effects import (
     Enter,
     Leave,
     Output,
+    PageRead,
     Received,
     Send,
     SendMissed,
     SendTail,
 )
-from wirehop.core.messages import Command, Push, Reply
+from wirehop.core.messages import Command, Position, Push, Reply
 from wirehop.core.session import Session, SessionState
 from wirehop.core.slot import Slot
 
@@ -43,6 +44,7 @@ class Driver:
 
     __slots__ = (
         "_due",
+        "_has_read",
         "_is_running",
         "_outbox",
         "_outbox_size",
@@ -75,6 +77,7 @@ class Driver:
         self._outbox: list[Reply] | None = None
         self._outbox_size = 0
         self._due = NEVER
+        self._has_read = False
         self._is_running = False
 
     # ---- what the transport calls ------------------------------------------------------------------------------------
@@ -124,17 +127,25 @@ class Driver:
         self.session.end(code, reason)
         self._run()
 
-    # ---- what the node and the hub call --------------------------------------------------------------------------------
+    # ---- what the node and the hub call
+    # --------------------------------------------------------------------------------
 
     def answered(self, number: int, answer: Answer) -> None:
         """A call has its answer."""
         self.session.answer(number, answer, self.node.clock.now())
+        if isinstance(answer, PageRead):
+            self._has_read = True
         self.was_admitted = self.was_admitted or self.session.state is SessionState.CONNECTED
         self._run()
 
     def published(self, slot: Slot, first: int, last: int, epoch: str) -> None:
         """`hub.SlotOwner`: publications that did not take the fast lane."""
         self.session.published(slot, first, last, epoch, self.node.clock.now())
+        self._run()
+
+    def compare(self, slot: Slot, top: Position) -> None:
+        """The broker's log ends at `top`."""
+        self.session.compare(slot, top, self.node.clock.now())
         self._run()
 
     def pushed(self, push: Push) -> None:
@@ -148,7 +159,8 @@ class Driver:
         self.session.tick(now)
         self._run()
 
-    # ---- the loop ------------------------------------------------------------------------------------------------------
+    # ---- the loop
+    # ------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         """Drain the machine, carry everything out, and arm the next deadline."""
@@ -170,6 +182,11 @@ class Driver:
                 self._send(replies)
         finally:
             self._is_running = False
+        if self._has_read:  # what the shared tail holds for a slot has been written by now
+            self._has_read = False
+            for subscription in self.session.subscriptions.values():
+                if subscription.slot is not None:
+                    self.node.hub.settle(subscription.slot)
         deadline = self.session.deadline()
         if deadline is not None and deadline < self._due:
             self._due = deadline
@@ -208,7 +225,8 @@ class Driver:
             self.node.metrics.caught_up[self.wire_name] += len(frames)
             self.wire.write(frames)
 
-    # ---- replies and the outbox ----------------------------------------------------------------------------------------
+    # ---- replies and the outbox
+    # ----------------------------------------------------------------------------------------
 
     def _send(self, replies: list[Reply]) -> None:
         if self.wire is None:
@@ -237,7 +255,8 @@ class Driver:
             self.node.metrics.sent[self.wire_name] += len(replies)
             self.wire.send(replies)
 
-    # ---- the end -------------------------------------------------------------------------------------------------------
+    # ---- the end
+    # -------------------------------------------------------------------------------------------------------
 
     def _close(self, code: Code, reason: str) -> None:
         wire = self.wire

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from wirehop.abc import Action, IdempotencyConflict, PublishOptions
-from wirehop.codecs.payload import EVENT_TAG, as_json, checked_event, payload_of, published_payload
+from wirehop.codecs.payload import EVENT_TAG, as_json, checked_event, json_payload, payload_of, published_payload
 from wirehop.core import codes
 from wirehop.core.effects import (
     Admitted,
@@ -260,7 +260,7 @@ class Effects:
         if handler is None:
             return Failure(codes.METHOD_NOT_FOUND, f"there is no method {method[:64]!r}")
         result = await self._limited(handler(Client(driver), data=bytes(data)))
-        return Invoked(result if isinstance(result, Raw) else Raw(msgspec.json.encode(result)))
+        return Invoked(_json(result))
 
     def _check_presence(self, driver: "Driver", channel: str) -> None:
         options = self._permitted("presence", channel, driver.session.user)
@@ -274,6 +274,9 @@ class Effects:
 
 
 def _raw(value: object) -> Raw | None:
-    if value is None or isinstance(value, Raw):
-        return value
-    return Raw(msgspec.json.encode(value))
+    return None if value is None else _json(value)
+
+
+def _json(value: object) -> Raw:
+    """What a handler gave back as JSON. `Raw` is checked and compacted: a line break in it would forge a reply."""
+    return Raw(json_payload(bytes(value)) if isinstance(value, Raw) else msgspec.json.encode(value))

@@ -24,7 +24,8 @@ class User(Struct, frozen=True):
 
 
 class Connecting:
-    """Somebody who wants to connect: `token`, `data`, the client's `name` and `version`, and the `peer` behind the wire."""
+    """Somebody who wants to connect: `token`, `data`, the client's `name` and `version`, and the `peer` behind the
+    wire."""
 
     __slots__ = ("_data", "name", "peer", "token", "version")
 

@@ -1,7 +1,7 @@
 """The application's handlers: registered by decorators, called with what they declare.
 
-A handler is an `async def`. The last parameter of an rpc method, and the `data` parameter of `on_publish`, may be annotated with
-any type that msgspec can check; without an annotation they get plain JSON values.
+A handler is an `async def`. The last parameter of an rpc method, and the `data` parameter of `on_publish`, may be
+annotated with any type that msgspec can check; without an annotation they get plain JSON values.
 """
 
 import inspect

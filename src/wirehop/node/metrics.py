@@ -15,6 +15,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.publications = 0
+        self.behind = 0  # slots that a comparison of tops found behind
         self.received: Counter[str] = Counter()  # commands, by transport
         self.sent: Counter[str] = Counter()  # replies and pushes that did not take the fast lane, by transport
         self.caught_up: Counter[str] = Counter()  # publications sent from history or the tail, by transport
@@ -45,6 +46,7 @@ class NodeCollector:
             messages.add_metric(["out", name], count)
         yield messages
         yield CounterMetricFamily("wirehop_publications", "Publications accepted by this node.", metrics.publications)
+        yield CounterMetricFamily("wirehop_behind", "Live slots that had missed something.", metrics.behind)
         yield GaugeMetricFamily("wirehop_channels", "Channels with subscribers on this node.", len(node.hub.channels))
         closed = CounterMetricFamily("wirehop_closed", "Sessions ended, by code.", labels=["transport", "code"])
         for (name, code), count in metrics.closed.items():

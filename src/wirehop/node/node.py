@@ -20,6 +20,7 @@ from wirehop.core.limits import Limits
 from wirehop.core.messages import ClientInfo, PayloadKind, Position, Publication, Reply
 from wirehop.core.recovery import HistoryPage
 from wirehop.core.session import Heartbeat, Session, Terms
+from wirehop.core.slot import Slot
 from wirehop.hub import Hub
 from wirehop.node.clock import SecretIds, SystemClock
 from wirehop.node.driver import Driver
@@ -27,6 +28,7 @@ from wirehop.node.effects import Effects
 from wirehop.node.handlers import Handler, Handlers
 from wirehop.node.interest import Interest
 from wirehop.node.metrics import Metrics
+from wirehop.node.tops import compare_tops_forever
 from wirehop.node.wheel import Wheel
 from wirehop.node.wire import Wire
 from wirehop.settings.tree import Namespace, Settings
@@ -106,18 +108,22 @@ class Node:
         self.limits = _limits(settings)
         self.policy = Policy(settings.namespaces)
 
-    # ---- handlers ------------------------------------------------------------------------------------------------------
+    # ---- handlers
+    # ------------------------------------------------------------------------------------------------------
 
     def on_connect(self, handler: Handler) -> Handler:
-        """`async def (connecting: Connecting) -> User | None`: who is this? None is anonymous; raise `Refused` to refuse."""
+        """`async def (connecting: Connecting) -> User | None`: who is this? None is anonymous; raise `Refused` to
+        refuse."""
         return self.handlers.register("connect", handler)
 
     def on_subscribe(self, handler: Handler) -> Handler:
-        """`async def (client: Client, channel: str)`: called after the namespace has said yes; raise `Refused` to refuse."""
+        """`async def (client: Client, channel: str)`: called after the namespace has said yes; raise `Refused` to
+        refuse."""
         return self.handlers.register("subscribe", handler)
 
     def on_publish(self, handler: Handler) -> Handler:
-        """`async def (client: Client, channel: str, data: T)`: return other data to replace it; raise `Refused` to refuse."""
+        """`async def (client: Client, channel: str, data: T)`: return other data to replace it; raise `Refused` to
+        refuse."""
         return self.handlers.register("publish", handler)
 
     def on_disconnect(self, handler: Handler) -> Handler:
@@ -132,7 +138,8 @@ class Node:
         """`@node.rpc("name")` on `async def (client: Client, data: T) -> result`."""
         return lambda handler: self.handlers.register_method(name, handler)
 
-    # ---- what an application does --------------------------------------------------------------------------------------
+    # ---- what an application does
+    # --------------------------------------------------------------------------------------
 
     async def publish(
         self,
@@ -146,9 +153,9 @@ class Node:
     ) -> Position:
         """Publish to everybody in the channel; the position it got (offset 0 in `signal` channels).
 
-        `data` is anything JSON can hold, `msgspec.Raw` for JSON as it stands, or `bytes` for binary. `key` is the value's key in a `latest`
-        channel, `event` the event name for event streams. Raises `Refused` (106 too large, 107 not a payload) and
-        `IdempotencyConflict`.
+        `data` is anything JSON can hold, `msgspec.Raw` for JSON as it stands, or `bytes` for binary. `key` is the
+        value's key in a `latest` channel, `event` the event name for event streams. Raises `Refused` (106 too large,
+        107 not a payload) and `IdempotencyConflict`.
         """
         payload, kind = payload_of(data)
         return await self.publish_payload(
@@ -203,7 +210,8 @@ class Node:
             driver.end(code, reason)
         return driver is not None
 
-    # ---- lifecycle -----------------------------------------------------------------------------------------------------
+    # ---- lifecycle
+    # -----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Open the broker. To be called on the loop that will serve."""
@@ -212,6 +220,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         await self.broker.open(self.hub)
         self.is_open = True
+        self.spawn(compare_tops_forever(self))
 
     async def drain(self, seconds: float) -> None:
         """End all sessions with 3001, paced evenly over `seconds`, so that their clients do not all return at once."""
@@ -237,7 +246,8 @@ class Node:
         await self.broker.close()
         self.is_open = False
 
-    # ---- for transports ------------------------------------------------------------------------------------------------
+    # ---- for transports
+    # ------------------------------------------------------------------------------------------------
 
     def open_session(
         self,
@@ -249,8 +259,8 @@ class Node:
         has_secret: bool = False,
         is_transient: bool = False,
     ) -> Driver:
-        """A new session on a new wire. It waits for `connect`. `is_transient`: it lives for one request, so it enters no
-        presence and no `on_disconnect` hears of it."""
+        """A new session on a new wire. It waits for `connect`. `is_transient`: it lives for one request, so it enters
+        no presence and no `on_disconnect` hears of it."""
         interval = self.settings.heartbeat.interval
         terms = self._terms(heartbeat, interval)
         secret = self.ids.new() if has_secret else ""
@@ -262,6 +272,12 @@ class Node:
         driver.tick(self.clock.now())  # arms the first deadline
         log.debug("> session=%s opened over %s from %s", session.client, transport, peer.address)
         return driver
+
+    @staticmethod
+    def driver_of(slot: Slot) -> Driver:
+        """Who drives the session that a slot belongs to."""
+        assert isinstance(slot.owner, Driver)
+        return slot.owner
 
     def forget(self, driver: Driver, code: int, reason: str) -> None:
         """A session is over."""
@@ -303,7 +319,8 @@ class Node:
         task.add_done_callback(self._done)
         return task
 
-    # ---- inside --------------------------------------------------------------------------------------------------------
+    # ---- inside
+    # --------------------------------------------------------------------------------------------------------
 
     def _terms(self, heartbeat: HeartbeatStyle, interval: float) -> Terms:
         if heartbeat == "none":

@@ -1,4 +1,5 @@
-"""The application behind `wirehop serve --dev` without an app of one's own: the demos' namespaces, names, and sources."""
+"""The application behind `wirehop serve --dev` without an app of one's own: the demos' namespaces, names, and
+sources."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """A client machine and a server's session with everything between them in plain sight: link, fan-out, broker, answers.
 
-What moves is decided outside: messages go up and down one by one, each call of the session is answered when told, publications
-travel from the broker to the node through a queue. The fan-out is the real hub; only sockets and time are missing.
+What moves is decided outside: messages go up and down one by one, each call of the session is answered when told,
+publications travel from the broker to the node through a queue. The fan-out is the real hub; only sockets and time
+are missing.
 """
 
 from collections import deque
@@ -285,8 +286,8 @@ class VirtualWire:
 class Pair:
     """One client machine against one node, over one link at a time.
 
-    `delivered` is what the client's application saw: (epoch, offset) by channel, in order, with a mark `None` where the client was told
-    that something is missing (`recovered: false`).
+    `delivered` is what the client's application saw: (epoch, offset) by channel, in order, with a mark `None` where
+    the client was told that something is missing (`recovered: false`).
     """
 
     def __init__(
@@ -383,7 +384,8 @@ class Pair:
         return self.wire is not None and self.wire.session.state is SessionState.CLOSED
 
     def settle(self, *, compares_tops: bool = False, most: int = 500) -> None:
-        """Let everything happen until nothing is left to happen; `compares_tops`: then also what nodes do every 30 s."""
+        """Let everything happen until nothing is left to happen; `compares_tops`: then also what nodes do every 30
+        s."""
         for _ in range(most):
             if self.wire is not None and self.wire.is_paused and not self.is_closed_by_server:
                 self.wire.resume()

@@ -1,8 +1,9 @@
 """Walks every interleaving of a small world.
 
-A world says what can happen next (`choices`), does one of them (`do`), and at the end of a path runs to rest (`settle`). After each
-step it checks what must always hold (`check`), at rest what must hold then (`check_at_rest`): completeness above all, because
-safety alone does not notice a forgotten buffer. A world is rebuilt and replayed for each branch, so nothing needs to be copied.
+A world says what can happen next (`choices`), does one of them (`do`), and at the end of a path runs to rest
+(`settle`). After each step it checks what must always hold (`check`), at rest what must hold then (`check_at_rest`):
+completeness above all, because safety alone does not notice a forgotten buffer. A world is rebuilt and replayed for
+each branch, so nothing needs to be copied.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +53,8 @@ class Walked(Struct, frozen=True):
 
 
 def walk(make: Callable[[], World], *, depth: int, most_paths: int = 1_000_000) -> Walked:
-    """Every path of at most `depth` choices. Raises `Fault` on the first that is wrong, ValueError beyond `most_paths`."""
+    """Every path of at most `depth` choices. Raises `Fault` on the first that is wrong, ValueError beyond
+    `most_paths`."""
     paths = steps = 0
     for world, path in _paths(make, depth):
         paths += 1

@@ -1,7 +1,7 @@
 """The upward half of one-way wires: `POST /emulation {session, node, data}`.
 
-`session` is the wire's own secret, so it needs neither cookie nor token; the origin is checked all the same. 204 means that the owner has
-accepted the commands, 404 that the session is not known here.
+`session` is the wire's own secret, so it needs neither cookie nor token; the origin is checked all the same. 204
+means that the owner has accepted the commands, 404 that the session is not known here.
 """
 
 import msgspec

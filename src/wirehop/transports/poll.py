@@ -1,7 +1,8 @@
 """Sessions over polls: `POST /connection/poll`, long where `wait` is given, short where it is 0. See docs/poll.md.
 
-To the session this is a wire like any other, whose write buffer is the next batch: publications are added to it as references to
-the shared frames, and when 64 KiB wait for a poll the wire counts as full, so its slots catch up from history later.
+To the session this is a wire like any other, whose write buffer is the next batch: publications are added to it as
+references to the shared frames, and when 64 KiB wait for a poll the wire counts as full, so its slots catch up from
+history later.
 """
 
 from collections.abc import Callable, Sequence

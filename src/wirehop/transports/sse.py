@@ -1,7 +1,7 @@
 """Sessions over Server-Sent Events: `GET /connection/sse?cf_connect=…` downwards, `POST /emulation` upwards.
 
-Each event's data is one reply. A refusal is HTTP 200 with an error reply or a disconnect push: clients take an HTTP error as
-"try another transport". A connect that does not fit a URL is POSTed first and fetched with a one-use ticket.
+Each event's data is one reply. A refusal is HTTP 200 with an error reply or a disconnect push: clients take an HTTP
+error as "try another transport". A connect that does not fit a URL is POSTed first and fetched with a one-use ticket.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ The parsers raise `Refusal`; the connection answers it and closes. Nothing else 
 """
 
 
-class Refusal(Exception):  # noqa: N818 - a verdict about a request, named like one
+class Refusal(Exception):
     """A request that is not served: HTTP `status`, the `name` it is counted by, and the body's `reason`."""
 
     def __init__(self, status: int, name: str, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> None:

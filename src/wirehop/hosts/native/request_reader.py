@@ -5,11 +5,14 @@ for, so a WebSocket's first frames and pipelined requests are still there. Its k
 (`held` says how much); heads and bodies are bounded here.
 """
 
+import re
+
 from wirehop.hosts.native.bodies import ChunkedBody, FixedBody
 from wirehop.hosts.native.options import HostOptions
 from wirehop.hosts.native.request_head import Head, check_beginning, parse_head
 
 _END = b"\r\n\r\n"
+_EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 
 
 class RequestReader:
@@ -73,7 +76,8 @@ class RequestReader:
     def _cut_head(self) -> Head | None:
         inbox = self._inbox
         if self._searched <= 1 and inbox.startswith(b"\r\n"):
-            del inbox[:2]  # RFC 9112 section 2.2: ignore at least one empty line before a request
+            del inbox[: _leading_lines(inbox)]  # RFC 9112 section 2.2: ignore empty lines before a request
+            self._searched = 0
         if not inbox:
             return None
         start = max(self._searched - len(_END), 0)
@@ -87,3 +91,9 @@ class RequestReader:
         del inbox[:end]
         self._searched = 0
         return parse_head(block, self._options)
+
+
+def _leading_lines(inbox: bytearray) -> int:
+    """How many bytes of empty lines it begins with."""
+    match = _EMPTY_LINES.match(inbox)
+    return match.end() if match else 0

@@ -98,7 +98,8 @@ class ChannelTransport:
         else:
             self._history(exchange, ask)
 
-    # ---- polls ---------------------------------------------------------------------------------------------------------
+    # ---- polls
+    # ---------------------------------------------------------------------------------------------------------
 
     def _polled(self, ask: Ask, exchange: Exchange, cursor: str, publications: bytes, is_recovered: bool) -> None:
         body = b'{"cursor":%b,"publications":[%b]%b}' % (
@@ -117,7 +118,8 @@ class ChannelTransport:
         headers = [("Content-Type", "application/json"), ("Cache-Control", caching), ("ETag", tag)]
         exchange.respond(200, [*headers, *self._door.cors(exchange)], body)
 
-    # ---- single requests -------------------------------------------------------------------------------------------------
+    # ---- single requests
+    # -------------------------------------------------------------------------------------------------
 
     def _history(self, exchange: Exchange, ask: Ask) -> None:
         if not ask.is_single:

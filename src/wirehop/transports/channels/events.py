@@ -1,8 +1,9 @@
 """A channel as an event stream: `new EventSource("/channels/NAME")` and nothing else.
 
-The stream begins with `retry:` and an id-only block with the position it starts from. Each event's id is the cursor after
-it, so a bare EventSource recovers by `Last-Event-ID`; where recovery is impossible an event `reset` names the channels, never
-silence. One channel: events are the same bytes for everybody. Several: each event's id is this connection's own.
+The stream begins with `retry:` and an id-only block with the position it starts from. Each event's id is the cursor
+after it, so a bare EventSource recovers by `Last-Event-ID`; where recovery is impossible an event `reset` names the
+channels, never silence. One channel: events are the same bytes for everybody. Several: each event's id is this
+connection's own.
 """
 
 from collections.abc import Sequence

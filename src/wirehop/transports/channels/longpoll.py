@@ -1,7 +1,7 @@
 """A channel as a long poll: `?wait=25s&cursor=…` answers as soon as there is something after the cursor.
 
-Subscribing, waiting and leaving is one session that lives for its request; the publications' bytes are shared by all who wait.
-Without a cursor the answer comes at once, with the cursor to start from.
+Subscribing, waiting and leaving is one session that lives for its request; the publications' bytes are shared by all
+who wait. Without a cursor the answer comes at once, with the cursor to start from.
 """
 
 from collections.abc import Callable, Sequence

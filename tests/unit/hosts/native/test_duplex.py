@@ -1,10 +1,15 @@
 """WebSockets on real sockets, against hand-made frames and against the `websockets` client."""
 
+import asyncio
 import socket
 import time
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 import websockets.sync.client
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from native_harness import (
     UPGRADE,
     App,
@@ -23,6 +28,8 @@ from native_harness import (
 from wirehop.abc import Exchange
 from wirehop.codecs.framing import websocket_frame
 from wirehop.hosts.native import HostOptions
+from wirehop.hosts.native.context import HostContext
+from wirehop.hosts.native.duplex import NativeDuplex
 
 BYE = client_frame((1000).to_bytes(2, "big"), 8)
 
@@ -275,3 +282,64 @@ def test_an_upgrade_that_the_handler_answers_is_plain_http(host: Host) -> None:
         client = Client(sock).send(UPGRADE.replace(b"/ws", b"/echo"))
         assert client.answer().status == 200
         assert client.get("/next").json()["path"] == "/next"
+
+
+# ---- chunking ------------------------------------------------------------------------------------------------------
+
+
+class Paper(asyncio.Transport):
+    """A transport that writes down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.ended = ""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.ended += "close"
+
+    def abort(self) -> None:
+        self.ended += "abort"
+
+    def can_write_eof(self) -> bool:
+        return False
+
+
+def conversation(pieces: list[bytes], max_message: int) -> tuple[bytes, str, list[tuple[object, ...]]]:
+    """What is written, how the transport ends, what the listener hears."""
+
+    async def talk() -> tuple[bytes, str, list[tuple[object, ...]]]:
+        context = HostContext(lambda exchange: None, HostOptions(), Counter())
+        paper, listener = Paper(), Recorder()
+        duplex = NativeDuplex(context, paper, listener, max_message=max_message)
+        listener.wire, listener.echoes = duplex, True
+        for piece in pieces:
+            duplex.data_received(piece)
+        duplex.connection_lost(None)
+        context.timeouts.close()
+        return paper.written, paper.ended, listener.heard
+
+    return asyncio.run(talk())
+
+
+frames = st.builds(
+    client_frame,
+    st.binary(max_size=130) | st.text(max_size=40).map(str.encode),
+    st.sampled_from([1] * 8 + [2, 2, 2, 0, 8, 9, 10]),
+    fin=st.sampled_from([True] * 5 + [False]),
+)
+
+
+@given(
+    st.lists(frames, max_size=8).map(b"".join), st.lists(st.integers(0, 2000), max_size=8), st.sampled_from([20, 200])
+)
+@settings(max_examples=200, deadline=None)
+def test_any_chunking_gives_the_same_conversation(data: bytes, places: list[int], max_message: int) -> None:
+    bounds = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+    pieces = [data[start:end] for start, end in pairwise(bounds) if start < end]
+    single = [bytes([byte]) for byte in data]
+    assert conversation(pieces, max_message) == conversation([data], max_message) == conversation(single, max_message)
+    assert len([what for what in conversation(pieces, max_message)[2] if what[0] == "closed"]) == 1

@@ -89,7 +89,7 @@ def test_options_about_the_server_reach_the_handler(host: Host) -> None:
 
 def test_empty_lines_before_a_request_are_ignored(host: Host) -> None:
     with host.connect() as sock:
-        client = Client(sock).send(b"\r\nGET /1" + H)
+        client = Client(sock).send(b"\r\n" * 1000 + b"GET /1" + H)
         assert client.answer().status == 200
         assert client.send(b"\r\n").send(b"GET /2" + H).answer().json()["path"] == "/2"
 

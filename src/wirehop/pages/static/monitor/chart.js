@@ -90,9 +90,9 @@ export class Chart {
   hasNews = false; // points that have not been drawn
 
   /**
-   * `series`: {key, label, color (a custom property), isFilled, isFaint}. `max`: the top of the scale, or null for the
-   * smallest round number that holds what is shown, but not below `least`. `format` makes numbers into text; `base` is
-   * 1024 for bytes.
+   * `series`: {key, label, color (a custom property), isFilled, isFaint, missing (the value where a point has none)}.
+   * `max`: the top of the scale, or null for the smallest round number that holds what is shown, but not below
+   * `least`. `format` makes numbers into text; `base` is 1024 for bytes.
    */
   constructor(canvas, { series, legend = null, max = null, least = 1, base = 10, format = String }) {
     Object.assign(this, { canvas, series, legend, max, least, base, format });
@@ -174,7 +174,7 @@ export class Chart {
   showLegend() {
     const point = this.group?.hover ? this.#nearest(this.group.hover) : this.#points.at(-1);
     this.numbers?.forEach((number, index) => {
-      const value = point?.values[this.series[index].key];
+      const value = point && (point.values[this.series[index].key] ?? this.series[index].missing);
       const text = value === undefined ? "–" : this.format(value);
       if (number.textContent !== text) number.textContent = text;
     });
@@ -268,7 +268,7 @@ export class Chart {
       context.beginPath();
       start = before = null;
       for (const point of this.#points) {
-        const value = point.values[one.key];
+        const value = point.values[one.key] ?? one.missing;
         if (value === undefined) continue;
         const isGap = before && point.at - before.at > 3500; // nothing came: a hole is a hole
         if (isGap && pass === "shade") {
@@ -307,9 +307,10 @@ export class Chart {
     context.globalAlpha = 1;
     if (!point) return;
     this.series.forEach((one, index) => {
-      if (one.isFaint || point.values[one.key] === undefined) return;
+      const value = point.values[one.key] ?? one.missing;
+      if (one.isFaint || value === undefined) return;
       context.beginPath();
-      context.arc(at, y(point.values[one.key]), 3.5, 0, 2 * Math.PI);
+      context.arc(at, y(value), 3.5, 0, 2 * Math.PI);
       context.fillStyle = this.#styles[index].color;
       context.strokeStyle = this.groundColor;
       context.lineWidth = 2;

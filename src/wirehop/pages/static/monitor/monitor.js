@@ -7,7 +7,7 @@ import { Chart, ChartGroup } from "./chart.js";
 const SECONDS = 90; // the width of the charts
 const STALE_AFTER = 3000;
 const ROWS = 10;
-const LABELS = { ...WIRE_LABELS, stream: "HTTP stream" };
+const LABELS = { ...WIRE_LABELS, stream: "HTTP stream", events: "Channel URL", http: "HTTP requests" };
 
 const page = (id) => document.getElementById(id);
 const client = connect({ transport: firstWire(), name: "wirehop-monitor", data: { name: "monitor" } });
@@ -138,14 +138,14 @@ function showProcesses(processes) {
 
 // ---- the server -----------------------------------------------------------------------------------------------------
 
-const wireColor = (wire) => `--wire-${wire in LABELS ? wire : "http"}`;
+const wireColor = (wire) => `--wire-${wire in WIRE_LABELS || wire === "stream" ? wire : "http"}`;
 
 function drawServer({ at, wires }) {
   const known = new Set(server.series.map((one) => one.key));
   const added = Object.keys(wires).filter((wire) => !known.has(wire));
   if (added.length) {
     const order = [...known, ...added].sort((a, b) => rank(a) - rank(b));
-    server.setSeries(order.map((wire) => ({ key: wire, label: LABELS[wire] ?? wire, color: wireColor(wire) })));
+    server.setSeries(order.map((wire) => ({ key: wire, label: LABELS[wire] ?? wire, color: wireColor(wire), missing: 0 })));
   }
   server.add(at, Object.fromEntries(Object.entries(wires).map(([wire, figures]) => [wire, figures.out])));
 }

@@ -1,0 +1,223 @@
+"""`Client`: a wirehop client for asyncio. It drives the machine: feeds it, drains it, keeps its time, and lends it wires.
+
+    async with Client("http://127.0.0.1:8000") as client:
+        async with client.subscribe("news") as subscription:
+            await client.publish("news", {"hello": "world"})
+            async for publication in subscription:
+                print(publication.offset, publication.data)
+
+Change once, drain fully, then wait: `_run` is the one place that calls `take`. What a wire says counts only while it is the
+current one.
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar, cast
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from wirehop.client.address import Address, read_address
+from wirehop.client.channel import Subscription
+from wirehop.client.errors import ClientClosed
+from wirehop.client.machine import (
+    ClientMachine,
+    ClientState,
+    PresenceChanged,
+    StateChanged,
+    Subscribed,
+)
+from wirehop.client.messages import ClientReply
+from wirehop.client.publication import Publication
+from wirehop.client.wire import Wire
+from wirehop.core.messages import (
+    ClientInfo,
+    Command,
+    ConnectRequest,
+    HistoryRequest,
+    PayloadKind,
+    Position,
+    PresenceRequest,
+    PublishRequest,
+    PublishWh,
+    RpcRequest,
+    SendRequest,
+)
+from wirehop.version import __version__
+
+log = logging.getLogger("wirehop.client")
+T = TypeVar("T")
+WireName = Literal["websocket", "sse", "long-poll", "short-poll"]
+
+
+def make_wire(name: WireName, address: Address, tls: ssl.SSLContext | None, *, timeout: float) -> Wire:
+    """A wire of that kind. What a kind needs is imported with its first use."""
+    if name == "websocket":
+        from wirehop.client.wires.websocket import WebSocketWire
+
+        return WebSocketWire(address, tls, timeout=timeout)
+    if name == "sse":
+        from wirehop.client.wires.sse import SseWire
+
+        return SseWire(address, tls, timeout=timeout)
+    from wirehop.client.wires.poll import PollWire
+
+    return PollWire(address, tls, timeout=timeout, is_long=name == "long-poll")
+
+
+class Client:
+    """One conversation with a server; it reconnects by itself and goes on from the positions of its subscriptions.
+
+    `wire` is websocket, sse, long-poll or short-poll. `token` and `data` go with connect. `timeout` (seconds) bounds the first
+    connection (None: try for ever), `wire_timeout` each attempt. `on_state` hears every change of state, `on_message` what the
+    server sends outside of channels; both are plain functions that must not block.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str = "",
+        data: object = None,
+        name: str = "wirehop-python",
+        wire: WireName = "websocket",
+        timeout: float | None = 10.0,
+        wire_timeout: float = 10.0,
+        tls: ssl.SSLContext | None = None,
+        on_state: Callable[[StateChanged], None] | None = None,
+        on_message: Callable[[object], None] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        request = ConnectRequest(
+            token=token, data=UNSET if data is None else _raw(data), name=name, version=__version__
+        )
+        # Every wire numbers its commands: publish then says the position, and what is sent again is done once.
+        self._machine = ClientMachine(request, jitter=jitter, is_numbered=True)
+        self._address = read_address(url)
+        self._wire_name: WireName = wire
+        self._timeout = timeout
+        self._wire_timeout = wire_timeout
+        self._tls = tls
+        self._on_state = on_state
+        self._on_message = on_message
+        self._subscriptions: dict[str, Subscription] = {}
+        self._calls: dict[int, asyncio.Future[ClientReply]] = {}
+        self._early: dict[int, ClientReply] = {}  # answers that came while the question was being put
+        self._wire: Wire | None = None
+        self._wire_task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
+        self._last = StateChanged(ClientState.IDLE)
+        self._is_running = False
+        self.is_closed_by_application = False
+
+    # ---- life ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> ClientState:
+        """IDLE, OPENING, CONNECTING, CONNECTED, WAITING (to connect again) or CLOSED."""
+        return self._machine.state
+
+    async def __aenter__(self) -> "Client":
+        self._machine.connect()
+        self._run()
+        try:
+            async with asyncio.timeout(self._timeout):
+                while self.state not in (ClientState.CONNECTED, ClientState.CLOSED):
+                    self._changed.clear()
+                    await self._changed.wait()
+            if self.state is ClientState.CLOSED:
+                raise ClientClosed(self._last.code, self._last.reason)
+        except TimeoutError:
+            last = self._last
+            await self.close()
+            where = f"{self._address.authority} over {self._wire_name} within {self._timeout:g} s"
+            raise ClientClosed(last.code, f"no connection to {where}: {last.reason or 'no answer'}") from None
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End for good. Requests without an answer fail with 120."""
+        self.is_closed_by_application = self.is_closed_by_application or self.state is not ClientState.CLOSED
+        self._machine.close()
+        self._run()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # ---- what an application asks ---------------------------------------------------------------------------------------
+
+    async def publish(self, channel: str, data: object, *, key: str = "", event: str = "") -> Position:
+        """Publish; the position it got (offset 0 in `signal` channels).
+
+        `data` is anything JSON can hold, `msgspec.Raw` for JSON as it stands, or `bytes`. `key` makes it idempotent: the same
+        key within the server's time does nothing again. Raises `RequestFailed`. Without a connection it waits for one.
+        """
+        kind = PayloadKind.JSON
+        if isinstance(data, bytes):
+            data, kind = b64encode(data).decode(), PayloadKind.BINARY
+        reply = await self._ask(Command(publish=PublishRequest(channel, _raw(data), PublishWh(key, event, kind))))
+        wh = reply.publish.wh if reply.publish is not None else None
+        return Position("", 0) if wh is None else Position(wh.epoch, wh.offset)
+
+    async def rpc(self, method: str, data: object = None) -> Any:
+        """Call a method of the server; its result. Raises `RequestFailed`."""
+        reply = await self._ask(Command(rpc=RpcRequest(method, _raw(data))))
+        result = reply.rpc.data if reply.rpc is not None else UNSET
+        return msgspec.json.decode(bytes(cast(Raw, result))) if result is not UNSET else None
+
+    async def send(self, data: object) -> None:
+        """Send something that wants no reply. It returns when a wire has taken it."""
+        await self._ask(Command(send=SendRequest(_raw(data))))
+
+    async def history(
+        self, channel: str, *, limit: int = 100, since: Position | None = None, reverse: bool = False
+    ) -> tuple[list[Publication], Position]:
+        """A page of a channel's history, and the position of its top when it was read. Raises `RequestFailed`."""
+        reply = await self._ask(Command(history=HistoryRequest(channel, limit, since, reverse)))
+        page = _result(reply.history)
+        found = [
+            Publication(channel, each, Position(page.epoch, each.offset), is_after_gap=False)
+            for each in page.publications
+        ]
+        return found, Position(page.epoch, page.offset)
+
+    async def presence(self, channel: str) -> Mapping[str, ClientInfo]:
+        """Who is in the channel, by client id. Raises `RequestFailed`."""
+        reply = await self._ask(Command(presence=PresenceRequest(channel)))
+        return _result(reply.presence).presence
+
+    def subscribe(
+        self,
+        channel: str,
+        *,
+        position: Position | None = None,
+        limit: int = 1000,
+        join_leave: bool = False,
+        on_subscribed: Callable[[Subscribed], None] | None = None,
+        on_presence: Callable[[PresenceChanged], None] | None = None,
+    ) -> Subscription:
+        """A subscription, to be entered: from `position` where one is known, else from now on.
+
+        At most `limit` publications wait for the reader; see `inbox` for what happens then. `on_subscribed` hears when the
+        channel is live and, after a loss, whether everything missed came along; `on_presence` hears joins and leaves, where
+        `join_leave` asks for them. One subscription per channel.
+        """
+        return Subscription(
+            self,
+            channel,
+            position=position,
+            limit=limit,
+            join_leave=join_leave,
+            on_subscribed=on_subscribed,
+            on_presence=on_presence,
+        )

@@ -1,0 +1,249 @@
+"""All subscriptions of one session: asked for, followed, ended, and let catch up one at a time after the wire was full.
+
+It speaks through its host, the session: calls, replies, ends. It knows channels and slots; connect, heartbeat and the
+order of commands are the session's.
+"""
+
+from typing import Protocol
+
+from msgspec import UNSET, Raw, Struct
+
+from wirehop.core import codes
+from wirehop.core.codes import Code
+from wirehop.core.effects import (
+    Answer,
+    Attach,
+    Authorize,
+    Count,
+    Detach,
+    Enter,
+    Failure,
+    Grant,
+    Leave,
+    Output,
+    PageRead,
+    ReadPage,
+    Request,
+    SendMissed,
+    SendTail,
+)
+from wirehop.core.limits import Limits
+from wirehop.core.messages import ClientInfo, Command, Position, Push, Reply, Unsubscribe
+from wirehop.core.replies import result_reply
+from wirehop.core.slot import Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
+from wirehop.core.subscription import Subscription, SubscriptionState
+
+
+class OpenCall(Struct, frozen=True):
+    """A call that is open: for a command (`command_id`, `kind`), or for a subscription."""
+
+    command_id: int
+    kind: str
+    channel: str
+    subscription: Subscription | None = None
+
+
+class SubscriptionHost(Protocol):
+    """The session, as its subscriptions see it."""
+
+    client: str
+    user: str
+    info: Raw | None
+    is_paused: bool
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def is_connected(self) -> bool: ...
+
+    def call(self, request: Request, opened: OpenCall) -> int: ...
+
+    def send(self, reply: Reply) -> None: ...
+
+    def tell(self, output: Output) -> None: ...
+
+    def fail(self, command_id: int, failure: Failure) -> None: ...
+
+    def end(self, code: Code, reason: str = "") -> None: ...
+
+    def release(self, channel: str, now: float) -> None: ...
+
+
+class Subscriptions:
+    """At most `limits.channels`; one more is answered 106."""
+
+    __slots__ = ("_draining", "_host", "by_channel")
+
+    def __init__(self, host: SubscriptionHost) -> None:
+        self._host = host
+        self.by_channel: dict[str, Subscription] = {}
+        self._draining: list[Subscription] | None = None  # those that still have to catch up, the next one last
+
+    # ---- commands ------------------------------------------------------------------------------------------------
+
+    def subscribe(self, command: Command, now: float, *, replaces: bool) -> None:
+        """A subscribe command. `replaces`: a channel that is held already begins again (else 105)."""
+        request, host = command.subscribe, self._host
+        assert request is not None
+        held = self.by_channel.get(request.channel)
+        if held is not None and not replaces:
+            host.fail(command.id, Failure(codes.ALREADY_SUBSCRIBED))
+            return
+        if held is not None:
+            self.end(held, None, now)
+        if len(self.by_channel) >= host.limits.channels:
+            most = host.limits.channels
+            host.fail(command.id, Failure(codes.LIMIT_EXCEEDED, f"a session has at most {most} subscriptions"))
+            return
+        subscription = Subscription(request, command.id)
+        self.by_channel[request.channel] = subscription
+        host.call(Authorize(request), OpenCall(command.id, "subscribe", request.channel, subscription))
+
+    def unsubscribe(self, command: Command, now: float) -> None:
+        """An unsubscribe command. What is not held is ended already."""
+        assert command.unsubscribe is not None
+        subscription = self.by_channel.get(command.unsubscribe.channel)
+        if subscription is not None:
+            self.end(subscription, None, now)
+        self._host.send(result_reply(command.id, "unsubscribed"))
+
+    # ---- what happens to them ------------------------------------------------------------------------------------
+
+    def answered(self, subscription: Subscription, number: int, answer: Answer, now: float) -> None:
+        """The answer to a call of this subscription."""
+        if subscription.state is SubscriptionState.ENDED:
+            return
+        slot, host = subscription.slot, self._host
+        if isinstance(answer, Grant) and slot is None:
+            slot = subscription.granted(answer)
+            host.tell(Attach(slot, subscription.watches))
+            self._follow(subscription, slot.start(host.limits, is_paused=host.is_paused), now)
+        elif isinstance(answer, PageRead) and slot is not None and number == subscription.read:
+            subscription.read = 0
+            self._follow(subscription, slot.page(answer.page, host.limits, tail_from=answer.tail_from), now)
+            self._drain(now)
+        elif isinstance(answer, Failure) and subscription.state is not SubscriptionState.OPEN:
+            self._refuse(subscription, answer, now)
+        elif isinstance(answer, Failure):
+            self.end(subscription, codes.INSUFFICIENT_STATE, now)
+
+    def published(self, slot: Slot, first: int, last: int, epoch: str, now: float) -> None:
+        """Publications that did not take the fast lane."""
+        subscription = self.by_channel.get(slot.channel)
+        if subscription is not None and subscription.slot is slot:
+            self._follow(subscription, slot.published(first, last, epoch, self._host.limits), now)
+
+    def compare(self, slot: Slot, top: Position, now: float) -> None:
+        """Where the channel's log ends: a live slot that stands elsewhere has missed something."""
+        subscription = self.by_channel.get(slot.channel)
+        if subscription is None or subscription.slot is not slot or slot.state is not SlotState.LIVE:
+            return
+        if slot.delivery != "signal" and slot.position != top:
+            self._follow(subscription, slot.gap(self._host.limits), now)
+
+    def pause(self) -> None:
+        """The wire is full."""
+        self._draining = None
+        for subscription in self.by_channel.values():
+            if subscription.slot is not None:
+                subscription.slot.pause()
+
+    def resume(self, now: float) -> None:
+        """The wire takes bytes again."""
+        self._draining = [held for held in self.by_channel.values() if held.slot is not None]
+        self._drain(now)
+
+    def end(self, subscription: Subscription, code: Code | None, now: float) -> None:
+        """End one; with `code` the client is told by a push."""
+        self._forget(subscription)
+        if code is not None:
+            push = Push(subscription.channel, unsubscribe=Unsubscribe(code.number, code.text))
+            self._host.send(Reply(push=push))
+        self._host.release(subscription.channel, now)
+        self._drain(now)
+
+    def shut(self) -> None:
+        """The session is over: end all, tell nobody."""
+        self._draining = None
+        for subscription in list(self.by_channel.values()):
+            self._forget(subscription)
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _follow(self, subscription: Subscription, outputs: list[SlotOutput], now: float) -> None:
+        """Carry out what the slot says."""
+        slot, host = subscription.slot, self._host
+        assert slot is not None
+        for output in outputs:
+            match output:
+                case Read(since, limit, max_bytes):
+                    opened = OpenCall(subscription.command_id, "page", subscription.channel, subscription)
+                    subscription.read = host.call(ReadPage(slot.channel, since, limit, max_bytes), opened)
+                case Started():
+                    self._started(subscription, output, now)
+                case Missed(publications):
+                    host.tell(SendMissed(slot, publications))
+                case Tail(first, last):
+                    host.tell(SendTail(slot, first, last))
+                case Dropped(count):
+                    host.tell(Count("signal_slow", count))
+                case Lost(was_slow):
+                    self._lost(subscription, was_slow, now)
+
+    def _started(self, subscription: Subscription, started: Started, now: float) -> None:
+        result = subscription.started(started)
+        if result is None:
+            self._refuse(subscription, Failure(codes.UNRECOVERABLE_POSITION), now)
+            return
+        self._host.send(Reply(id=subscription.command_id, subscribe=result))
+        grant = subscription.grant
+        if grant is not None and grant.presence:
+            self._host.tell(Enter(subscription.channel, self._client_info(grant)))
+        self._host.release(subscription.channel, now)
+
+    def _lost(self, subscription: Subscription, was_slow: bool, now: float) -> None:
+        if was_slow:
+            channel = subscription.channel
+            self._host.end(codes.SLOW, f"history of {channel} no longer reaches back to what was sent")
+        elif subscription.state is SubscriptionState.OPEN:
+            self.end(subscription, codes.INSUFFICIENT_STATE, now)
+        else:
+            self._refuse(subscription, Failure(codes.INTERNAL), now)
+
+    def _refuse(self, subscription: Subscription, failure: Failure, now: float) -> None:
+        """The subscribe command fails."""
+        command_id = subscription.command_id
+        self._forget(subscription)
+        self._host.fail(command_id, failure)
+        self._host.release(subscription.channel, now)
+
+    def _forget(self, subscription: Subscription) -> None:
+        was_open = subscription.state is SubscriptionState.OPEN
+        if self.by_channel.get(subscription.channel) is subscription:
+            del self.by_channel[subscription.channel]
+        if subscription.slot is not None:
+            self._host.tell(Detach(subscription.slot))
+        if was_open and subscription.grant is not None and subscription.grant.presence:
+            self._host.tell(Leave(subscription.channel, self._host.client))
+        subscription.end()
+
+    def _drain(self, now: float) -> None:
+        """Let the next slot that fell behind catch up, unless one still does or the wire is full again."""
+        while self._draining and not self._host.is_paused and self._host.is_connected:
+            slot = self._draining[-1].slot
+            if slot is None or slot.state not in (SlotState.LAGGING, SlotState.CATCHING_UP):
+                self._draining.pop()
+                continue
+            self._follow(self._draining[-1], slot.drain(self._host.limits), now)
+            if slot.state is SlotState.CATCHING_UP:
+                return  # goes on when its history has been read
+
+    def _client_info(self, grant: Grant) -> ClientInfo:
+        host = self._host
+        return ClientInfo(
+            user=host.user,
+            client=host.client,
+            conn_info=UNSET if host.info is None else host.info,
+            chan_info=UNSET if grant.info is None else grant.info,
+        )
