@@ -51,6 +51,7 @@ class Server:
         self.site = site
         self.host = host
         self.port = host.port
+        self._own_tasks = len(node._tasks)
 
     async def request(self, method: str, target: str, **options: Any) -> http.Answer:
         return await http.request(self.port, method, target, **options)
@@ -68,6 +69,11 @@ class Server:
 
     async def metrics(self) -> str:
         return (await self.request("GET", "/metrics")).body.decode()
+
+    @property
+    def tasks(self) -> int:
+        """How many the node runs beside its own."""
+        return len(self.node._tasks) - self._own_tasks
 
     @property
     def polls(self) -> Any:
@@ -89,7 +95,7 @@ class Server:
             "polls": len(self.polls._wires),
             "emulation": len(self.emulation._drivers),
             "interest": len(node.interest._last),
-            "tasks": len(node._tasks),
+            "tasks": self.tasks,
         }
         return {where: count for where, count in found.items() if count}
 

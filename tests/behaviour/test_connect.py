@@ -227,7 +227,7 @@ async def test_on_disconnect_is_not_called_for_who_was_refused(server: Server, d
         ends.append(code)
 
     await dial().connect()
-    await eventually(lambda: not server.node.sessions and not server.node._tasks)
+    await eventually(lambda: not server.node.sessions and not server.tasks)
     assert ends == []
 
 

@@ -61,10 +61,12 @@ def test_who_enters_a_room_sees_its_history(
     assert chat.message(said[0])["badge"] == "SSE"
 
 
-def test_a_person_who_leaves_is_no_longer_shown(browser: Browser, server: Server, open_page: OpenPage, room: str) -> None:
+def test_people_who_close_their_page_are_no_longer_shown(
+    browser: Browser, server: Server, open_page: OpenPage, room: str
+) -> None:
     ada = Chat.open(open_page, browser, server.url, room=room, name="Ada", wire="websocket")
-    for wire in WIRES:
-        bo = Chat.open(open_page, browser, server.url, room=room, name="Bo", wire=wire)
-        ada.wait_people("Ada", "Bo")
-        bo.page.close(run_before_unload=False)
-        ada.wait_people("Ada")
+    others = [Chat.open(open_page, browser, server.url, room=room, name=f"On {wire}", wire=wire) for wire in WIRES]
+    ada.wait_people("Ada", *(each.name for each in others))
+    for each in others:
+        each.page.close()
+    ada.wait_people("Ada", seconds=4)

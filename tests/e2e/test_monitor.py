@@ -1,6 +1,5 @@
 """The monitor moves: charts, processes, and the server's own figures, whatever the wire."""
 
-import pytest
 from playwright.sync_api import Browser
 
 from .chatting import LABELS
@@ -8,6 +7,7 @@ from .servers import Server
 from .watching import OpenPage, wait
 
 CHARTS = ("cpu-chart", "memory-chart", "network-chart")
+WIRES = {"chromium": ("websocket", "long-poll"), "firefox": ("sse", "jsonp")}
 PIXELS = """id => {
     const canvas = document.querySelector(`[data-testid=${id}]`);
     const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -17,9 +17,8 @@ PIXELS = """id => {
 }"""
 
 
-@pytest.mark.parametrize("wires", [("websocket", "long-poll"), ("sse", "jsonp")], ids="+".join)
-def test_the_charts_move(browser: Browser, server: Server, open_page: OpenPage, wires: tuple[str, str]) -> None:
-    first, second = wires
+def test_the_charts_move(browser: Browser, server: Server, open_page: OpenPage) -> None:
+    first, second = WIRES[browser.browser_type.name]
     page = open_page(browser, f"{server.url}/monitor/?wire={first}", reduced_motion="no-preference")
     for wire in (first, second):
         page.get_by_test_id(f"wire-{wire}").click()

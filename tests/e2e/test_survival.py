@@ -13,6 +13,7 @@ from .servers import Publisher, Server
 from .watching import OpenPage, Watch
 
 CUT_SECONDS = 5.0
+FETCH = """fetch("/health", {signal: AbortSignal.timeout(3000)}).then(() => "fetched", error => error.name)"""
 BACK_SECONDS = 20.0  # by then the backoff has tried several times
 
 
@@ -74,7 +75,7 @@ def test_nothing_is_lost_or_doubled_in_a_cut(
         assert chat.message(f"written over {chat.wire} while it was cut")["state"] == "sent"
 
 
-@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize(("browser", "end"), [("chromium", "kill"), ("firefox", "stop")], indirect=["browser"])
 def test_the_pages_come_back_after_a_restart(
     browser: Browser, start_server: StartServer, open_page: OpenPage, watch: Watch, room: str, end: str
 ) -> None:
@@ -110,6 +111,7 @@ def test_offline_and_online_again(
         chat.wait_text("before")
     for chat in chats:
         chat.page.context.set_offline(True)
+        assert chat.page.evaluate(FETCH) == "TypeError", "still online"
     for number in range(1, 11):
         server.publish(f"chat:{room}", say_something(number))
     for chat in chats:

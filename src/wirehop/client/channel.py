@@ -3,17 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from wirehop.client.errors import ClientClosed, ClientError, SubscriptionEnded
+from wirehop.client.driver import Driver
+from wirehop.client.errors import ClientError
 from wirehop.client.inbox import Inbox
-from wirehop.client.machine import PresenceChanged, Subscribed, Unsubscribed
+from wirehop.client.machine import PresenceChanged, Subscribed
 from wirehop.client.publication import Publication
 from wirehop.codecs.json_lines import WirePublication
 from wirehop.core.messages import Position
-
-if TYPE_CHECKING:
-    from wirehop.client.client import Client
 
 log = logging.getLogger("wirehop.client")
 
@@ -21,13 +18,14 @@ log = logging.getLogger("wirehop.client")
 class Subscription:
     """`async with client.subscribe(channel) as subscription: async for publication in subscription: …`
 
-    Entering waits until the server has granted it (`SubscriptionEnded` if it refuses); leaving unsubscribes. Iteration ends
-    when the client is closed by the application, and raises `SubscriptionEnded` or `ClientClosed` when somebody else ended it.
+    Entering waits until the server has granted it (`SubscriptionEnded` if it refuses); leaving unsubscribes.
+    Iteration ends when the client is closed by the application, and raises `SubscriptionEnded` or `ClientClosed` when
+    somebody else ended it.
     """
 
     def __init__(
         self,
-        client: "Client",
+        driver: Driver,
         channel: str,
         *,
         position: Position | None,
@@ -38,7 +36,7 @@ class Subscription:
     ) -> None:
         self.channel = channel
         self.recovered: bool | None = None
-        self._client = client
+        self._driver = driver
         self._inbox = Inbox(channel, limit=limit, position=position)
         self._join_leave = join_leave
         self._on_subscribed = on_subscribed
@@ -64,9 +62,9 @@ class Subscription:
         return self._inbox.dropped
 
     async def __aenter__(self) -> "Subscription":
-        self._client.enter(self)
+        self._driver.enter(self)
         self._is_open = True
-        self.ask()
+        self._ask()
         try:
             await self._granted.wait()
             if self._end is not None:
@@ -85,7 +83,7 @@ class Subscription:
     async def __anext__(self) -> Publication:
         while (publication := self._inbox.take()) is None:
             if self._end is not None:
-                if self._client.is_closed_by_application:
+                if self._driver.is_closed_by_application:
                     raise StopAsyncIteration
                 raise self._end
             if not self._is_open:
@@ -93,21 +91,21 @@ class Subscription:
             self._news.clear()
             await self._news.wait()
         if self._inbox.wants_more and self._end is None and self._is_open:
-            self.ask()
+            self._ask()
         return publication
 
     def _leave(self) -> None:
         self._is_open = False
-        self._client.leave(self)
+        self._driver.leave(self)
         self._news.set()
 
-    # ---- what the client calls -----------------------------------------------------------------------------------------
-
-    def ask(self) -> None:
+    def _ask(self) -> None:
         """Subscribe, the first time or again after the inbox was full."""
         inbox = self._inbox
         position = inbox.resume_from if inbox.is_behind else inbox.position
-        self._client.ask(self.channel, position, join_leave=self._join_leave)
+        self._driver.subscribe(self.channel, position, join_leave=self._join_leave)
+
+    # ---- what the driver calls -------------------------------------------------------------------------------------
 
     def subscribed(self, output: Subscribed) -> None:
         """The channel is live."""
@@ -123,7 +121,7 @@ class Subscription:
         """A publication came."""
         dropped = self._inbox.dropped
         if not self._inbox.add(wire):
-            self._client.forgo(self.channel)
+            self._driver.unsubscribe(self.channel)
             log.info(
                 "channel %s: %d publications wait, so it is left until half are taken", self.channel, len(self._inbox)
             )
@@ -136,15 +134,8 @@ class Subscription:
         if self._on_presence is not None:
             self._on_presence(output)
 
-    def unsubscribed(self, output: Unsubscribed) -> None:
-        """The server ended it."""
-        self._ended(SubscriptionEnded(output.channel, output.code, output.reason))
-
-    def closed(self, error: ClientClosed) -> None:
-        """The client is closed."""
-        self._ended(error)
-
-    def _ended(self, error: ClientError) -> None:
+    def ended(self, error: ClientError) -> None:
+        """Nothing more will come."""
         self._end = error
         self._granted.set()
         self._news.set()

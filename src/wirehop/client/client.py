@@ -1,4 +1,4 @@
-"""`Client`: a wirehop client for asyncio. It drives the machine: feeds it, drains it, keeps its time, and lends it wires.
+"""`Client`: a wirehop client for asyncio.
 
     async with Client("http://127.0.0.1:8000") as client:
         async with client.subscribe("news") as subscription:
@@ -6,38 +6,33 @@
             async for publication in subscription:
                 print(publication.offset, publication.data)
 
-Change once, drain fully, then wait: `_run` is the one place that calls `take`. What a wire says counts only while it is the
-current one.
+It turns calls into commands and replies into values. When to connect, what was received and what is sent again is the
+machine's; how it reaches a network is the driver's.
 """
 
 import asyncio
-import logging
 import random
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from wirehop.client.address import Address, read_address
 from wirehop.client.channel import Subscription
-from wirehop.client.errors import ClientClosed
-from wirehop.client.machine import (
-    ClientMachine,
-    ClientState,
-    PresenceChanged,
-    StateChanged,
-    Subscribed,
-)
-from wirehop.client.messages import ClientReply
+from wirehop.client.driver import Driver
+from wirehop.client.errors import ClientClosed, RequestFailed
+from wirehop.client.machine import ClientMachine, ClientState, PresenceChanged, StateChanged, Subscribed
 from wirehop.client.publication import Publication
 from wirehop.client.wire import Wire
+from wirehop.core import codes
 from wirehop.core.messages import (
     ClientInfo,
     Command,
     ConnectRequest,
+    Error,
     HistoryRequest,
     PayloadKind,
     Position,
@@ -49,32 +44,34 @@ from wirehop.core.messages import (
 )
 from wirehop.version import __version__
 
-log = logging.getLogger("wirehop.client")
 T = TypeVar("T")
 WireName = Literal["websocket", "sse", "long-poll", "short-poll"]
 
 
 def make_wire(name: WireName, address: Address, tls: ssl.SSLContext | None, *, timeout: float) -> Wire:
     """A wire of that kind. What a kind needs is imported with its first use."""
-    if name == "websocket":
-        from wirehop.client.wires.websocket import WebSocketWire
+    match name:
+        case "websocket":
+            from wirehop.client.wires.websocket import WebSocketWire
 
-        return WebSocketWire(address, tls, timeout=timeout)
-    if name == "sse":
-        from wirehop.client.wires.sse import SseWire
+            return WebSocketWire(address, tls, timeout=timeout)
+        case "sse":
+            from wirehop.client.wires.sse import SseWire
 
-        return SseWire(address, tls, timeout=timeout)
-    from wirehop.client.wires.poll import PollWire
+            return SseWire(address, tls, timeout=timeout)
+        case "long-poll" | "short-poll":
+            from wirehop.client.wires.poll import PollWire
 
-    return PollWire(address, tls, timeout=timeout, is_long=name == "long-poll")
+            return PollWire(address, tls, timeout=timeout, is_long=name == "long-poll")
+    raise ValueError(f"there is no wire {name!r}; there are websocket, sse, long-poll and short-poll")
 
 
 class Client:
     """One conversation with a server; it reconnects by itself and goes on from the positions of its subscriptions.
 
-    `wire` is websocket, sse, long-poll or short-poll. `token` and `data` go with connect. `timeout` (seconds) bounds the first
-    connection (None: try for ever), `wire_timeout` each attempt. `on_state` hears every change of state, `on_message` what the
-    server sends outside of channels; both are plain functions that must not block.
+    `wire` is websocket, sse, long-poll or short-poll. `token` and `data` go with connect. `timeout` (seconds) bounds
+    the first connection (None: try for ever), `wire_timeout` each attempt. `on_state` hears every change of state,
+    `on_message` what the server sends outside of channels; both are plain functions that must not block.
     """
 
     def __init__(
@@ -95,49 +92,34 @@ class Client:
         request = ConnectRequest(
             token=token, data=UNSET if data is None else _raw(data), name=name, version=__version__
         )
+        address = read_address(url)
+        tls = address.tls(tls)
         # Every wire numbers its commands: publish then says the position, and what is sent again is done once.
-        self._machine = ClientMachine(request, jitter=jitter, is_numbered=True)
-        self._address = read_address(url)
-        self._wire_name: WireName = wire
+        self._driver = Driver(
+            ClientMachine(request, jitter=jitter, is_numbered=True),
+            lambda: make_wire(wire, address, tls, timeout=wire_timeout),
+            on_state=on_state,
+            on_message=None if on_message is None else lambda data: on_message(msgspec.json.decode(data)),
+        )
+        self._where = f"{address.authority} over {wire}"
         self._timeout = timeout
-        self._wire_timeout = wire_timeout
-        self._tls = tls
-        self._on_state = on_state
-        self._on_message = on_message
-        self._subscriptions: dict[str, Subscription] = {}
-        self._calls: dict[int, asyncio.Future[ClientReply]] = {}
-        self._early: dict[int, ClientReply] = {}  # answers that came while the question was being put
-        self._wire: Wire | None = None
-        self._wire_task: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._changed = asyncio.Event()
-        self._last = StateChanged(ClientState.IDLE)
-        self._is_running = False
-        self.is_closed_by_application = False
 
-    # ---- life ----------------------------------------------------------------------------------------------------------
+    # ---- life ------------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> ClientState:
         """IDLE, OPENING, CONNECTING, CONNECTED, WAITING (to connect again) or CLOSED."""
-        return self._machine.state
+        return self._driver.state
 
     async def __aenter__(self) -> "Client":
-        self._machine.connect()
-        self._run()
         try:
             async with asyncio.timeout(self._timeout):
-                while self.state not in (ClientState.CONNECTED, ClientState.CLOSED):
-                    self._changed.clear()
-                    await self._changed.wait()
-            if self.state is ClientState.CLOSED:
-                raise ClientClosed(self._last.code, self._last.reason)
+                await self._driver.connect()
         except TimeoutError:
-            last = self._last
+            last = self._driver.last
             await self.close()
-            where = f"{self._address.authority} over {self._wire_name} within {self._timeout:g} s"
-            raise ClientClosed(last.code, f"no connection to {where}: {last.reason or 'no answer'}") from None
+            text = f"no connection to {self._where} within {self._timeout:g} s: {last.reason or 'no answer'}"
+            raise ClientClosed(last.code, text) from None
         except BaseException:
             await self.close()
             raise
@@ -147,43 +129,42 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """End for good. Requests without an answer fail with 120."""
-        self.is_closed_by_application = self.is_closed_by_application or self.state is not ClientState.CLOSED
-        self._machine.close()
-        self._run()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        """End for good. Requests without an answer fail with 120; subscriptions end."""
+        await self._driver.close()
 
-    # ---- what an application asks ---------------------------------------------------------------------------------------
+    # ---- what an application asks ----------------------------------------------------------------------------------
 
     async def publish(self, channel: str, data: object, *, key: str = "", event: str = "") -> Position:
         """Publish; the position it got (offset 0 in `signal` channels).
 
-        `data` is anything JSON can hold, `msgspec.Raw` for JSON as it stands, or `bytes`. `key` makes it idempotent: the same
-        key within the server's time does nothing again. Raises `RequestFailed`. Without a connection it waits for one.
+        `data` is anything JSON can hold, `msgspec.Raw` for JSON as it stands, or `bytes`. `key` makes it idempotent:
+        the same key within the server's time does nothing again. Raises `RequestFailed`. Without a connection it
+        waits for one.
         """
         kind = PayloadKind.JSON
         if isinstance(data, bytes):
             data, kind = b64encode(data).decode(), PayloadKind.BINARY
-        reply = await self._ask(Command(publish=PublishRequest(channel, _raw(data), PublishWh(key, event, kind))))
+        reply = await self._driver.request(
+            Command(publish=PublishRequest(channel, _raw(data), PublishWh(key, event, kind)))
+        )
         wh = reply.publish.wh if reply.publish is not None else None
         return Position("", 0) if wh is None else Position(wh.epoch, wh.offset)
 
     async def rpc(self, method: str, data: object = None) -> Any:
         """Call a method of the server; its result. Raises `RequestFailed`."""
-        reply = await self._ask(Command(rpc=RpcRequest(method, _raw(data))))
+        reply = await self._driver.request(Command(rpc=RpcRequest(method, _raw(data))))
         result = reply.rpc.data if reply.rpc is not None else UNSET
-        return msgspec.json.decode(bytes(cast(Raw, result))) if result is not UNSET else None
+        return msgspec.json.decode(bytes(result)) if isinstance(result, Raw) else None
 
     async def send(self, data: object) -> None:
         """Send something that wants no reply. It returns when a wire has taken it."""
-        await self._ask(Command(send=SendRequest(_raw(data))))
+        await self._driver.request(Command(send=SendRequest(_raw(data))))
 
     async def history(
         self, channel: str, *, limit: int = 100, since: Position | None = None, reverse: bool = False
     ) -> tuple[list[Publication], Position]:
         """A page of a channel's history, and the position of its top when it was read. Raises `RequestFailed`."""
-        reply = await self._ask(Command(history=HistoryRequest(channel, limit, since, reverse)))
+        reply = await self._driver.request(Command(history=HistoryRequest(channel, limit, since, reverse)))
         page = _result(reply.history)
         found = [
             Publication(channel, each, Position(page.epoch, each.offset), is_after_gap=False)
@@ -193,7 +174,7 @@ class Client:
 
     async def presence(self, channel: str) -> Mapping[str, ClientInfo]:
         """Who is in the channel, by client id. Raises `RequestFailed`."""
-        reply = await self._ask(Command(presence=PresenceRequest(channel)))
+        reply = await self._driver.request(Command(presence=PresenceRequest(channel)))
         return _result(reply.presence).presence
 
     def subscribe(
@@ -208,12 +189,12 @@ class Client:
     ) -> Subscription:
         """A subscription, to be entered: from `position` where one is known, else from now on.
 
-        At most `limit` publications wait for the reader; see `inbox` for what happens then. `on_subscribed` hears when the
-        channel is live and, after a loss, whether everything missed came along; `on_presence` hears joins and leaves, where
-        `join_leave` asks for them. One subscription per channel.
+        At most `limit` publications wait for the reader; see `inbox` for what happens then. `on_subscribed` hears
+        when the channel is live and, after a loss, whether everything missed came along; `on_presence` hears joins
+        and leaves, where `join_leave` asks for them. One subscription per channel.
         """
         return Subscription(
-            self,
+            self._driver,
             channel,
             position=position,
             limit=limit,
@@ -221,3 +202,19 @@ class Client:
             on_subscribed=on_subscribed,
             on_presence=on_presence,
         )
+
+
+def _raw(value: object) -> Raw:
+    """As JSON. Raises `RequestFailed` (107) for what JSON cannot hold."""
+    if isinstance(value, Raw):
+        return value
+    try:
+        return Raw(msgspec.json.encode(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RequestFailed(Error(codes.BAD_REQUEST.number, f"cannot be written as JSON: {error}")) from None
+
+
+def _result(result: T | None) -> T:
+    if result is None:
+        raise RequestFailed(Error(codes.INTERNAL.number, "the server's reply holds no result"))
+    return result

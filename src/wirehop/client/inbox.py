@@ -1,11 +1,12 @@
 """Publications of one channel that have been received and not yet taken by the application.
 
-Theory. The position belongs to the client, so a slow reader needs no endless queue: when the inbox is full the channel is left,
-and when half of it has been taken the channel is subscribed again from after the last publication that fitted in. The server
-then brings what was missed, or says that it cannot, which shows as `is_after_gap`. Publications without an offset cannot be
-asked for again: those that do not fit are dropped and counted.
+Theory. The position belongs to the client, so a slow reader needs no endless queue: when the inbox is full the
+channel is left, and when half of it has been taken the channel is subscribed again from after the last publication
+that fitted in. The server then brings what was missed, or says that it cannot, which shows as `is_after_gap`.
+Publications without an offset cannot be asked for again: those that do not fit are dropped and counted.
 
-It does no I/O: `add` says that the channel must be left, `wants_more` that it may be subscribed again, `resume_from` from where.
+It does no I/O: `add` says that the channel must be left, `wants_more` that it may be subscribed again, `resume_from`
+from where.
 """
 
 from collections import deque
@@ -56,7 +57,9 @@ class Inbox:
             self._is_after_gap = True
 
     def add(self, wire: WirePublication) -> bool:
-        """One more. False: there is no room for it, and the channel must be left; until `subscribed` nothing is taken in."""
+        """One more. False: there is no room for it, and the channel must be left; until `subscribed` nothing is taken
+        in.
+        """
         if self.is_behind:
             return True
         position = Position(self._epoch, wire.offset) if wire.offset and self._epoch else None

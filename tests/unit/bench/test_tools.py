@@ -25,9 +25,7 @@ pytestmark = [
 def _build(name: str, into: Path) -> Path:
     program = into / name
     sources = sorted((BENCH / name).glob("*.c"))
-    subprocess.run(
-        ["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, *sources], check=True, timeout=60
-    )
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, *sources], check=True, timeout=60)
     return program
 
 
@@ -112,9 +110,7 @@ def test_latencies_are_ordered_and_costs_are_there(load: Path, floor: tuple[int,
 
 
 def test_a_payload_has_the_size_asked_for(load: Path, floor: tuple[int, int]) -> None:
-    result = _run(
-        load, floor, "--connections", 10, "--publish-frame", "{payload}", "--publisher-path", "/publish"
-    )
+    result = _run(load, floor, "--connections", 10, "--publish-frame", "{payload}", "--publisher-path", "/publish")
 
     assert result["deliveries"]["bytes_each"] == 128 + 4  # a server's frame head at that length
 
@@ -156,9 +152,7 @@ def test_it_ends_by_itself_when_nothing_arrives(load: Path, floor: tuple[int, in
 
 
 def test_a_connection_that_is_never_ready_is_reported(load: Path, floor: tuple[int, int]) -> None:
-    result = _run(
-        load, floor, "--connections", 2, "--ready-on", "never said", "--connect-limit", 0.2, status=1
-    )
+    result = _run(load, floor, "--connections", 2, "--ready-on", "never said", "--connect-limit", 0.2, status=1)
 
     assert result["connections"]["ready"] == 0
     assert result["connections"]["failed"] == 2

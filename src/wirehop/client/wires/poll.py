@@ -1,7 +1,8 @@
 """A session over polls, long or short: `Polling` says what each request carries, this sends them.
 
-A long poll is held by the server; commands that come up meanwhile go with a newer poll, which ends the held one. So at most two
-requests are open at a time. A poll that fails is followed by another, which repeats what the failed one may not have brought.
+A long poll is held by the server; commands that come up meanwhile go with a newer poll, which ends the held one. So
+at most two requests are open at a time. A poll that fails is followed by another, which repeats what the failed one
+may not have brought.
 """
 
 import asyncio

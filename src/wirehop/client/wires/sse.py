@@ -1,7 +1,7 @@
 """A session over Server-Sent Events: replies come down one long answer, commands go up by `POST /emulation`.
 
-Commands are numbered, so a POST whose answer got lost is simply repeated: the server runs each number once. Until the connect
-result has brought the session's secret they wait.
+Commands are numbered, so a POST whose answer got lost is simply repeated: the server runs each number once. Until the
+connect result has brought the session's secret they wait.
 """
 
 import asyncio

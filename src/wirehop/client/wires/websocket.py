@@ -51,7 +51,7 @@ class WebSocketWire:
                 listener.opened()
                 await run_both(self._receive(socket, listener), self._send(socket))
         except websockets.InvalidStatus as error:
-            raise refused(error.response.status_code, error.response.body or b"") from None
+            raise refused(error.response.status_code, bytes(error.response.body or b"")) from None
         except TimeoutError:
             raise WireLost(0, f"no WebSocket within {self._timeout:g} s") from None
         except (OSError, websockets.WebSocketException) as error:
