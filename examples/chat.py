@@ -4,8 +4,8 @@ node = Node(namespaces={"chat": Namespace(presence=True, subscribe="anyone", pub
 
 
 @node.on_connect
-async def connect(connecting: Connecting) -> User:
-    return User(connecting.data(dict[str, str])["name"])
+async def connect(connecting: Connecting) -> User | None:
+    return User(name) if (name := connecting.data(str | None)) else None
 
 
 @node.on_publish

@@ -66,6 +66,7 @@ class Polling:
     def __init__(self, *, nonce: str, wait: float) -> None:
         self.wait = wait
         self.has_news = False  # commands that no poll has carried yet may go now
+        self.is_quiet = False  # the newest poll came back with nothing
         self._nonce = nonce
         self._session = ""
         self._is_admitted = False
@@ -113,6 +114,7 @@ class Polling:
         if self._session and answer.session != self._session:
             raise BadMessage("the answer belongs to another session")
         self._session = answer.session
+        self.is_quiet = answer.poll == self._poll and not answer.replies
         if not answer.replies or answer.batch <= self._ack:
             return []
         if answer.batch != self._ack + 1:

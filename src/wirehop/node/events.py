@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, TypeVar, overload
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import Raw, Struct
 
 from wirehop.abc import Peer
 from wirehop.core.messages import ConnectRequest
@@ -41,9 +41,8 @@ class Connecting:
     @overload
     def data(self, type: type[T]) -> T: ...
     def data(self, type: type[T] | None = None) -> object:  # noqa: A002
-        """What the client sent with connect, checked against `type`; None if it sent nothing."""
-        if self._data is UNSET:
-            return None
+        """What the client sent with connect, checked against `type`; nothing counts as null. What does not fit refuses
+        the connection with 107."""
         raw = bytes(self._data) if isinstance(self._data, Raw) else b"null"
         return msgspec.json.decode(raw) if type is None else msgspec.json.decode(raw, type=type)
 

@@ -51,10 +51,12 @@ class Wheel:
 
     def _arm(self) -> None:
         if self._order and (self._armed is None or self._order[0] < self._armed):
-            self._armed = self._order[0]
-            self._call_later(max(0.0, self._armed * self._resolution - self._now()), self._fire)
+            bucket = self._armed = self._order[0]
+            self._call_later(max(0.0, bucket * self._resolution - self._now()), lambda: self._fire(bucket))
 
-    def _fire(self) -> None:
+    def _fire(self, bucket: int) -> None:
+        if bucket != self._armed:
+            return  # an earlier deadline came after this timer was set, and armed its own
         now = self._now()
         self._armed = None
         while self._order and self._order[0] * self._resolution <= now:

@@ -96,8 +96,10 @@ class PollTransport:
             answer(404, _error(codes.UNKNOWN_CHANNEL, "no such session here"))
             return
         wait = min(request.wait, self.node.settings.limits.poll_wait)
+        is_repeated = not request.session and wire.was_polled
         wire.poll(request.poll, request.ack, wait, answer, exchange)
-        wire.accept(commands, len(body))
+        if not is_repeated:  # else its connect runs already
+            wire.accept(commands, len(body))
 
     def _find(self, request: PollRequest, commands: list[Command], peer: Peer, name: str) -> "PollWire | None":
         if request.session:
@@ -159,6 +161,10 @@ class PollWire:
 
     # ---- polls -------------------------------------------------------------------------------------------------------
 
+    @property
+    def was_polled(self) -> bool:
+        return self._batches.newest_poll > 0
+
     def poll(self, number: int, ack: int, wait: float, answer: Answer, exchange: Exchange) -> None:
         """A poll came: answer it, or hold it."""
         now = self._owner.node.clock.now()
@@ -175,6 +181,9 @@ class PollWire:
         if isinstance(verdict, Give):
             answer(200, self._body(number, verdict))
             self._drained()
+        elif self.driver.wire is None:  # it has ended, and everything it had to say was acknowledged
+            self._owner.forget(self)
+            answer(404, _error(codes.UNKNOWN_CHANNEL, "this session has ended"))
         else:
             self._answer = (number, answer, exchange, now + wait)
             exchange.on_gone(lambda: self._gone(number))
@@ -215,7 +224,7 @@ class PollWire:
             self._answer = None
             answer(200, self._body(number, verdict))
             self._drained()
-        elif until <= self._owner.node.clock.now():
+        elif until <= self._owner.node.clock.now() or self.driver.wire is None:
             self._release()
 
     def _drained(self) -> None:

@@ -58,9 +58,9 @@ class PollWire:
         polls: set[asyncio.Task[bytes]] = set()
         try:
             while True:
-                if not polls or (self._news.is_set() and len(polls) < MAX_OPEN):
+                if not polls or (self._polling.has_news and len(polls) < MAX_OPEN):
                     self._news.clear()
-                    polls.add(asyncio.ensure_future(self._ask()))
+                    polls.add(asyncio.ensure_future(self._ask(self._polling.poll())))
                 polls -= await self._first_of(polls, listener)
         finally:
             for poll in polls:
@@ -81,10 +81,8 @@ class PollWire:
         answered = polls & done
         if self._overflow:
             raise WireLost(codes.WRITE_ERROR.number, self._overflow)
-        pause = 0.0
-        for poll in answered:
-            pause = max(pause, self._take(poll, listener))
-        if answered == polls and pause:  # nothing else is open
+        pause = min([self._take(poll, listener) for poll in answered], default=0.0)
+        if pause and answered == polls:  # nothing is open, and nothing came
             await self._rest(pause - (asyncio.get_running_loop().time() - began))
         return answered
 
@@ -100,12 +98,10 @@ class PollWire:
         except BadMessage as error:
             raise WireLost(0, error.reason) from None
         self._failures = 0
-        if self._polling.has_news:
-            self._news.set()
-        if not replies:
-            return SOON if self._polling.is_behind else INTERVAL
         listener.received(replies)
-        return 0.0
+        if not self._polling.is_quiet:
+            return 0.0
+        return SOON if self._polling.is_behind else INTERVAL
 
     async def _rest(self, seconds: float) -> None:
         """Wait, unless commands come; after a failure they wait as well."""
@@ -116,8 +112,7 @@ class PollWire:
                 async with asyncio.timeout(seconds):
                     await self._news.wait()
 
-    async def _ask(self) -> bytes:
-        body = self._polling.poll()
+    async def _ask(self, body: bytes) -> bytes:
         seconds = self._polling.wait + self._http.timeout
         response = await self._http.request("POST", PATH, headers=JSON, body=body, timeout=seconds)
         if response.status == 404:
