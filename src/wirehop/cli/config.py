@@ -2,8 +2,6 @@
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from wirehop.settings.describe import rows, sample_toml
 from wirehop.settings.flags import settings_options
@@ -24,6 +22,13 @@ def config(flags: Flags, *, as_json: bool, changed: bool, sample: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({row.key: {"value": row.value, "origin": row.origin} for row in shown}))
         return
+    if not click.get_text_stream("stdout").isatty():
+        for row in shown:
+            click.echo(f"{row.key}\t{row.value}\t{row.origin}")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, header_style="bold")
     for title in ("setting", "value", "from"):
         table.add_column(title, overflow="fold")

@@ -158,8 +158,8 @@ class Client:
         return msgspec.json.decode(bytes(result)) if isinstance(result, Raw) else None
 
     async def send(self, data: object) -> None:
-        """Send something that wants no reply; returns when the server has accepted it. Raises `RequestFailed` (120 where
-        the wire was lost before that)."""
+        """Send something that wants no reply; returns when the server has accepted it. Raises `RequestFailed` (120
+        where the wire was lost before that)."""
         await self._driver.request(Command(send=SendRequest(_raw(data))))
         await self._driver.request(Command(ping=PingRequest()))  # its reply shows that all before it was accepted
 

@@ -6,6 +6,9 @@ cookies, and repeats nothing: who asks knows whether asking again is safe.
 
 import asyncio
 import contextlib
+import errno
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
@@ -218,7 +221,7 @@ class HttpClient:
         except TimeoutError:
             raise HttpError(f"{address.authority} did not accept within {self.timeout:g} s") from None
         except OSError as error:  # ssl.SSLError is one
-            raise HttpError(f"cannot connect to {address.authority}: {error.strerror or error}") from None
+            raise HttpError(f"cannot connect to {address.authority}: {_why(error)}") from None
 
     def _request(self, method: str, path: str, headers: Headers, body: bytes) -> bytes:
         lines = [f"{method} {self.address.base}{path} HTTP/1.1", f"Host: {self.address.authority}"]
@@ -229,3 +232,9 @@ class HttpClient:
         if any("\r" in line or "\n" in line for line in lines):
             raise ValueError("a header must not hold a line break")
         return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _why(error: OSError) -> str:
+    """The system's words; asyncio's own hold the address once more."""
+    is_of_system = error.errno in errno.errorcode and not isinstance(error, ssl.SSLError | socket.gaierror)
+    return os.strerror(error.errno) if is_of_system and error.errno else str(error.strerror or error)

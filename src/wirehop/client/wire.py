@@ -15,7 +15,7 @@ from wirehop.client.http import Response
 from wirehop.client.messages import ClientReply, decode_replies
 from wirehop.core import codes
 from wirehop.core.codes import Kind, Retry
-from wirehop.core.messages import Command
+from wirehop.core.messages import Command, Error
 
 
 class Listener(Protocol):
@@ -44,13 +44,8 @@ class Wire(Protocol):
         ...
 
 
-class _Error(Struct):
-    code: int
-    message: str = ""
-
-
 class _Refusal(Struct):
-    error: _Error
+    error: Error
 
 
 def read_replies(data: bytes) -> list[ClientReply]:
@@ -61,17 +56,21 @@ def read_replies(data: bytes) -> list[ClientReply]:
         raise WireLost(0, f"the server sent what is no reply: {error}") from None
 
 
-def refused(status: int, body: bytes) -> WireLost:
-    """An HTTP answer instead of a wire. It is final only where wirehop itself says so, by a code: what stands before
-    a server that restarts answers anything."""
+def read_refusal(status: int, body: bytes) -> Error:
+    """What an HTTP answer says was wrong; code 0 where it is not wirehop's own word."""
     try:
-        error = msgspec.json.decode(body, type=_Refusal).error
+        return msgspec.json.decode(body, type=_Refusal).error
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return WireLost(0, f"the server answered with HTTP status {status}")
+        return Error(0, f"the server answered with HTTP status {status}")
+
+
+def refused(status: int, body: bytes) -> WireLost:
+    """An HTTP answer instead of a wire. It is final only where wirehop itself says so, by a code: what stands before a
+    server that restarts answers anything."""
+    error = read_refusal(status, body)
     row = codes.find(error.code)
     is_final = row is not None and row.kind is Kind.ERROR and row.retry is Retry.FINAL
-    code = codes.BAD_REQUEST_CLOSE.number if is_final else error.code
-    return WireLost(code, f"{error.message or 'refused'} (HTTP {status})")
+    return WireLost(codes.BAD_REQUEST_CLOSE.number if is_final else error.code, f"{error.message} (HTTP {status})")
 
 
 def checked(response: Response, *expected: int) -> bytes:

@@ -8,6 +8,7 @@ The hub knows slots and frames. It does not know how bytes travel, nor what a se
 what did not take the fast lane.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -16,6 +17,8 @@ from wirehop.codecs.frame import Frame, Lane
 from wirehop.core.messages import ClientInfo, Join, Leave, Publication, Push
 from wirehop.core.slot import Slot
 from wirehop.hub.channel import Channel
+
+log = logging.getLogger("wirehop.hub")
 
 
 class SlotOwner(Protocol):
@@ -173,7 +176,11 @@ class Hub:
         for slot in slots:
             if slot.next == first:
                 slot.next = after
-                slot.out.write(buffer)
+                try:  # costs nothing unless it fails; one broken wire must not keep the others from their message
+                    slot.out.write(buffer)
+                except Exception:
+                    self.counters["write_failed"] += 1
+                    log.exception("a wire could not be written to, channel=%s", slot.channel)
             else:
                 slow.append(slot)
         self.delivered[lane] += (len(slots) - (len(slow) - missed)) * len(frames)

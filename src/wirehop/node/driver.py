@@ -169,7 +169,10 @@ class Driver:
         self._is_running = True
         try:
             replies: list[Reply] = []
-            while outputs := self.session.take():
+            while (outputs := self.session.take()) or replies:
+                if not outputs:
+                    self._send(replies)  # which may end the session: a refusal, an outbox over its limit
+                    replies = []
                 for output in outputs:
                     if isinstance(output, Send):
                         replies.append(output.reply)
@@ -178,8 +181,6 @@ class Driver:
                         self._send(replies)  # what follows must come after them on the wire
                         replies = []
                     self._carry_out(output)
-            if replies:
-                self._send(replies)
         finally:
             self._is_running = False
         if self._has_read:  # what the shared tail holds for a slot has been written by now

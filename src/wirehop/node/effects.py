@@ -205,7 +205,9 @@ class Effects:
             )
             if changed is not None:
                 data, kind = payload_of(changed)
-        info = ClientInfo(session.user, session.client, UNSET if session.info is None else session.info)
+        info = None  # of somebody anonymous who came for one request there is nothing to say
+        if session.user or not driver.is_transient:
+            info = ClientInfo(session.user, session.client, UNSET if session.info is None else session.info)
         tags = {EVENT_TAG: checked_event(wh.event)} if wh.event else None
         publisher = f"user:{session.user}" if session.user else f"client:{session.client}"
         publication = Publication(data, kind, info=info, tags=tags)

@@ -49,7 +49,10 @@ class WebSocketWire:
                 max_size=RECEIVED_BYTES,
             ) as socket:
                 listener.opened()
-                await run_both(self._receive(socket, listener), self._send(socket))
+                try:
+                    await run_both(self._receive(socket, listener), self._send(socket))
+                finally:
+                    await socket.close()  # 1000: leaving the context by an exception would say 1011
         except websockets.InvalidStatus as error:
             raise refused(error.response.status_code, bytes(error.response.body or b"")) from None
         except TimeoutError:

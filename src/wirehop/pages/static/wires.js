@@ -115,7 +115,9 @@ class PollWire {
     clearTimeout(this.timer);
     if (this.session && last.length) {
       this.unanswered.push(...last);
-      exchangeByPost(this.base, this.#body(0), POST_TIMEOUT).catch(() => {}); // a script would not outlive the page
+      // A beacon outlives the page, which neither a script nor, in every browser, a fetch with keepalive does.
+      const body = new Blob([JSON.stringify(this.#body(0))], { type: "application/json" });
+      navigator.sendBeacon(`${this.base}/connection/poll`, body);
     }
   }
 
@@ -175,7 +177,6 @@ async function exchangeByPost(base, body, timeout) {
   const response = await fetch(`${base}/connection/poll`, {
     method: "POST",
     credentials: "omit",
-    keepalive: body.wait === 0, // so that the last poll of a page survives the page
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(timeout),

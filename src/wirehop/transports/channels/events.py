@@ -58,9 +58,10 @@ class EventWire:
 
     __slots__ = (
         "_ask",
+        "_asked",
         "_exchange",
         "_host",
-        "_ids",
+        "_next_id",
         "_positions",
         "_reset",
         "_results",
@@ -81,7 +82,8 @@ class EventWire:
         self._results: dict[int, SubscribeResult] | None = {}
         self._positions: dict[str, Position] = {}
         self._reset: list[str] = []  # channels that are being subscribed anew after a gap
-        self._ids = list(range(len(ask.channels)))  # number of the channel by command id - FIRST_SUBSCRIBE
+        self._asked = {FIRST_SUBSCRIBE + number: number for number in range(len(ask.channels))}  # command id → channel
+        self._next_id = FIRST_SUBSCRIBE + len(ask.channels)
         self.lane = _ONE[exchange.framing] if ask.is_single else _MANY
         self.out = Held()
 
@@ -118,7 +120,7 @@ class EventWire:
                 self._refuse(reply.error.code, reply.error.message)
                 self.driver.end(codes.CLOSED, reply.error.message)
             elif reply.subscribe is not None:
-                self._subscribed(self._ids[reply.id - FIRST_SUBSCRIBE], reply.subscribe)
+                self._subscribed(self._asked.pop(reply.id), reply.subscribe)
             elif reply.push is not None and reply.push.unsubscribe is not None:
                 self._unsubscribed(reply.push.channel, reply.push.unsubscribe.code)
             elif reply == Reply() and self._stream is not None:
@@ -185,11 +187,8 @@ class EventWire:
         lost = [
             self._ask.channels[n] for n, result in results.items() if result.was_recovering and not result.recovered
         ]
-        if self._ask.is_single and self._ask.cursor and results[0].recovered:
-            start = self._ask.cursor
-        else:
-            start = self._cursor(self._starts(results))
-        head = encode_retry(RETRY_MILLISECONDS) + encode_id(start)
+        self._positions.update(self._starts(results))
+        head = encode_retry(RETRY_MILLISECONDS) + encode_id(self._cursor(self._positions))
         if lost:
             head += self._reset_event(lost)
         held = self.out
@@ -197,7 +196,6 @@ class EventWire:
         self._stream.send(head)
         self.out = self._stream.out
         self.driver.rebind()
-        self._positions.update(self._starts(results))
         for number in sorted(results):
             self._publications(self._ask.channels[number], results[number])
         if isinstance(held, Held) and held.data:  # framed already where the lane is shared
@@ -233,6 +231,7 @@ class EventWire:
             return
         self._reset.append(channel)
         number = self._ask.channels.index(channel)
-        self._ids.append(number)
-        again = self._ask.subscribe(number, command_id=FIRST_SUBSCRIBE + len(self._ids) - 1, from_top=True)
+        self._asked[self._next_id] = number
+        again = self._ask.subscribe(number, command_id=self._next_id, from_top=True)
+        self._next_id += 1
         self._host.soon(lambda: self.driver.received([again], 0))
