@@ -1,5 +1,7 @@
 """`wirehop config`: every setting, its value, and where that came from."""
 
+import sys
+
 import click
 import msgspec
 
@@ -22,7 +24,7 @@ def config(flags: Flags, *, as_json: bool, changed: bool, sample: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({row.key: {"value": row.value, "origin": row.origin} for row in shown}))
         return
-    if not click.get_text_stream("stdout").isatty():
+    if not sys.stdout.isatty():
         for row in shown:
             click.echo(f"{row.key}\t{row.value}\t{row.origin}")
         return

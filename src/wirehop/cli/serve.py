@@ -1,6 +1,7 @@
 """`wirehop serve [APP]`: the server. With `--dev` it opens everything on this machine, and says so."""
 
 import errno
+import sys
 
 import click
 
@@ -46,7 +47,7 @@ def say_hello(server: NativeServer, settings: Settings) -> None:
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if settings.server.certificate else "http"
     url = f"{scheme}://{shown}:{server.port}"
-    if not click.get_text_stream("stdout").isatty():
+    if not sys.stdout.isatty():
         click.echo(f"wirehop {__version__} serving on {url}")
         if settings.dev:
             click.echo(DEV)

@@ -44,7 +44,7 @@ class Batches:
         self.newest_poll = 0
         self._number = 0
         self._frozen: list[bytes] | None = None  # given, not acknowledged
-        self._waiting: list[bytes] = []
+        self._waiting: list[tuple[bytes, int]] = []
         self._size = 0
 
     @property
@@ -59,8 +59,9 @@ class Batches:
 
     def add(self, item: bytes, size: int | None = None) -> None:
         """One more item for the next batch."""
-        self._waiting.append(item)
-        self._size += len(item) if size is None else size
+        size = len(item) if size is None else size
+        self._waiting.append((item, size))
+        self._size += size
 
     def poll(self, number: int, ack: int) -> Give | Hold | Straggler | BadAck:
         """A poll arrived."""
@@ -78,6 +79,18 @@ class Batches:
         if self._frozen is None:
             if not self._waiting:
                 return Hold()
-            self._frozen, self._waiting, self._size = self._waiting, [], 0
+            self._frozen = self._next()
             self._number += 1
         return Give(self._number, self._frozen)
+
+    def _next(self) -> list[bytes]:
+        """The first item that waits, and as many more as fit."""
+        size = count = 0
+        for _, item_size in self._waiting:
+            if count and size + item_size > self.max_bytes:
+                break
+            size += item_size
+            count += 1
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._size -= size
+        return [item for item, _ in taken]

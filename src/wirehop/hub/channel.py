@@ -1,6 +1,7 @@
 """One channel on this node: its slots by lane, the publications of this loop turn, and the shared tail."""
 
 from collections import deque
+from collections.abc import Iterator
 
 from wirehop.codecs.frame import Frame, Lane
 from wirehop.core.slot import Slot, SlotState
@@ -21,6 +22,7 @@ class Channel:
         "lanes",
         "name",
         "pending",
+        "size",
         "turn",
         "watchers",
     )
@@ -30,7 +32,8 @@ class Channel:
         self.epoch = ""
         self.lanes: dict[Lane, dict[Slot, None]] = {}
         self.watchers: dict[Slot, None] | None = None  # slots that want joins and leaves
-        self.pending: list[Frame] = []  # published in this loop turn, not yet flushed
+        self.pending: list[list[Frame]] = []  # published in this loop turn, not yet flushed: buffers in the making
+        self.size = 0  # bytes of payload in the last of them
         self.turn: list[Frame] = []  # what is being flushed right now
         self._catching_up: set[Slot] = set()
         self._tail: deque[Frame] | None = None
@@ -71,13 +74,18 @@ class Channel:
 
     def range(self, first: int, last: int) -> list[Frame]:
         """The frames with these offsets that the tail or this turn holds, in order."""
-        held = {frame.publication.offset: frame for frame in (*(self._tail or ()), *self.turn, *self.pending)}
+        held = {frame.publication.offset: frame for frame in self._at_hand()}
         return [held[offset] for offset in range(first, last + 1) if offset in held]
 
     def tail_from(self, epoch: str) -> int:
         """The lowest offset of `epoch` that is at hand; 0 for none."""
-        frame: Frame
-        for frame in (*(self._tail or ()), *self.turn, *self.pending):
+        for frame in self._at_hand():
             if frame.epoch == epoch:
                 return frame.publication.offset
         return 0
+
+    def _at_hand(self) -> Iterator[Frame]:
+        yield from self._tail or ()
+        yield from self.turn
+        for frames in self.pending:
+            yield from frames

@@ -20,6 +20,9 @@ from wirehop.hub.channel import Channel
 
 log = logging.getLogger("wirehop.hub")
 
+BUFFER_BYTES = 65_536
+"""Payload that is joined into one buffer at most, unless a single publication is larger."""
+
 
 class SlotOwner(Protocol):
     """Who a slot belongs to: told of what the fast lane did not deliver."""
@@ -109,12 +112,19 @@ class Hub:
         channel = self.channels.get(name)
         if channel is None:
             return
+        frame = Frame(name, publication, epoch)
         pending = channel.pending
-        if pending and self._does_not_follow(pending[-1], publication, epoch):
-            self.flush(channel)  # a gap or a new epoch: what came before goes out as a buffer of its own
-        channel.pending.append(Frame(name, publication, epoch))
-        if len(channel.pending) == 1:
+        size = len(publication.data)
+        if not pending:
+            pending.append([frame])
+            channel.size = size
             self._schedule(channel)
+        elif channel.size + size > BUFFER_BYTES or not self._follows(pending[-1][-1], publication, epoch):
+            pending.append([frame])  # a gap, a new epoch or enough for one write: the next buffer begins
+            channel.size = size
+        else:
+            pending[-1].append(frame)
+            channel.size += size
 
     def _schedule(self, channel: Channel) -> None:
         window = self._window(channel.name)
@@ -133,9 +143,10 @@ class Hub:
 
     def flush(self, channel: Channel) -> None:
         """Write one channel's pending publications: live slots by the fast lane, the others through their machine."""
-        frames, channel.pending = channel.pending, []
-        if not frames:
-            return
+        for _ in range(len(channel.pending)):
+            self._flush(channel, channel.pending.pop(0))
+
+    def _flush(self, channel: Channel, frames: list[Frame]) -> None:
         channel.turn = frames
         first, last = frames[0].publication.offset, frames[-1].publication.offset
         epoch = frames[0].epoch
@@ -186,9 +197,9 @@ class Hub:
         self.delivered[lane] += (len(slots) - (len(slow) - missed)) * len(frames)
 
     @staticmethod
-    def _does_not_follow(before: Frame, publication: Publication, epoch: str) -> bool:
+    def _follows(before: Frame, publication: Publication, epoch: str) -> bool:
         offset = before.publication.offset
-        return epoch != before.epoch or (offset != 0 and publication.offset != offset + 1)
+        return epoch == before.epoch and (offset == 0 or publication.offset == offset + 1)
 
     # ---- joins and leaves -------------------------------------------------------------------------------------------
 

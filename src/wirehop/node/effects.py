@@ -209,7 +209,9 @@ class Effects:
         if session.user or not driver.is_transient:
             info = ClientInfo(session.user, session.client, UNSET if session.info is None else session.info)
         tags = {EVENT_TAG: checked_event(wh.event)} if wh.event else None
-        publisher = f"user:{session.user}" if session.user else f"client:{session.client}"
+        # a key outlives the one request of an anonymous publisher over HTTP, so those share their keys
+        nobody = "" if driver.is_transient else f"client:{session.client}"
+        publisher = f"user:{session.user}" if session.user else nobody
         publication = Publication(data, kind, info=info, tags=tags)
         return await self.publish(request.channel, publication, options, wh.key, publisher)
 

@@ -115,6 +115,11 @@ def etag(cursor: str) -> str:
     return f'"{quote(cursor, safe=":=-_")}"'
 
 
+def names(header: str, tag: str) -> bool:
+    """Whether an If-None-Match header names the tag: RFC 9110 section 13.1.2, the weak comparison."""
+    return header.strip() == "*" or tag in [each.strip().removeprefix("W/") for each in header.split(",")]
+
+
 def _wait(text: str) -> float | None:
     if not text:
         return None

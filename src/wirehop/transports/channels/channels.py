@@ -27,7 +27,7 @@ from wirehop.core.messages import (
     Reply,
 )
 from wirehop.node.node import Node
-from wirehop.transports.channels.ask import Ask, etag, read_ask
+from wirehop.transports.channels.ask import Ask, etag, names, read_ask
 from wirehop.transports.channels.events import EventWire
 from wirehop.transports.channels.longpoll import LongPollWire
 from wirehop.transports.channels.payloads import body_payload
@@ -74,7 +74,10 @@ class ChannelTransport:
         request = exchange.request
         path = request.path.removeprefix(PREFIX).removeprefix("/")
         if path.endswith(PRESENCE) and len(path) > len(PRESENCE):
-            self._presence(exchange, path.removesuffix(PRESENCE))
+            if request.method == "POST":
+                self._door.wrong_method(exchange, "GET, HEAD, OPTIONS")
+            else:
+                self._presence(exchange, path.removesuffix(PRESENCE))
             return
         channels = (path,) if path else tuple(parameters(request).get("name", ()))
         ask = read_ask(request, channels)
@@ -111,7 +114,12 @@ class ChannelTransport:
             exchange.respond(200, SCRIPT_HEADERS, script(ask.callback, body))
             return
         tag = etag(cursor)
-        if not ask.wait and is_recovered and not publications and exchange.request.headers.get("if-none-match") == tag:
+        if (
+            not ask.wait
+            and is_recovered
+            and not publications
+            and names(exchange.request.headers.get("if-none-match", ""), tag)
+        ):
             exchange.respond(304, [("ETag", tag), ("Cache-Control", "no-cache"), *self._door.cors(exchange)])
             return
         caching = "no-cache" if not ask.wait else "no-store"

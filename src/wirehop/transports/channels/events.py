@@ -59,6 +59,7 @@ class EventWire:
     __slots__ = (
         "_ask",
         "_asked",
+        "_early",
         "_exchange",
         "_host",
         "_next_id",
@@ -80,6 +81,7 @@ class EventWire:
         self._ask = ask
         self._stream: Stream | None = None
         self._results: dict[int, SubscribeResult] | None = {}
+        self._early: list[Frame] = []  # of several channels, before all are granted: their ids name all
         self._positions: dict[str, Position] = {}
         self._reset: list[str] = []  # channels that are being subscribed anew after a gap
         self._asked = {FIRST_SUBSCRIBE + number: number for number in range(len(ask.channels))}  # command id → channel
@@ -131,6 +133,9 @@ class EventWire:
         if self.lane.is_shared:
             self.out.write(self.lane.join(frames))
             return
+        if self._stream is None:
+            self._early += frames
+            return
         parts = []
         for frame in frames:
             offset = frame.publication.offset
@@ -138,7 +143,7 @@ class EventWire:
                 self._positions[frame.channel] = Position(frame.epoch, offset)
                 parts.append(b"id: %b\n" % encode_positions(self._positions).encode())
             parts.append(frame.encoded(self.lane))
-        self._send(b"".join(parts))
+        self._stream.send(b"".join(parts))
 
     def close(self, code: Code, reason: str) -> None:
         if self._stream is not None:
@@ -169,7 +174,7 @@ class EventWire:
 
     def _subscribed(self, number: int, result: SubscribeResult) -> None:
         channel = self._ask.channels[number]
-        self._positions[channel] = Position(result.epoch, result.offset)
+        self._positions[channel] = _start(result)
         if self._results is not None:
             self._results[number] = result
             if len(self._results) == len(self._ask.channels):
@@ -178,6 +183,7 @@ class EventWire:
         elif channel in self._reset:
             self._reset.remove(channel)
             self._send(self._reset_event([channel]))
+            self._publications(channel, result)
 
     def _begin(self, results: dict[int, SubscribeResult]) -> None:
         """All channels are granted: send the head, the position, what was missed."""
@@ -187,7 +193,6 @@ class EventWire:
         lost = [
             self._ask.channels[n] for n, result in results.items() if result.was_recovering and not result.recovered
         ]
-        self._positions.update(self._starts(results))
         head = encode_retry(RETRY_MILLISECONDS) + encode_id(self._cursor(self._positions))
         if lost:
             head += self._reset_event(lost)
@@ -198,16 +203,11 @@ class EventWire:
         self.driver.rebind()
         for number in sorted(results):
             self._publications(self._ask.channels[number], results[number])
-        if isinstance(held, Held) and held.data:  # framed already where the lane is shared
-            (self.out.write if self.lane.is_shared else self._stream.send)(held.data)
-
-    def _starts(self, results: dict[int, SubscribeResult]) -> dict[str, Position]:
-        """Where each channel's stream starts: before the first publication of its result."""
-        starts = {}
-        for number, result in results.items():
-            offset = result.publications[0].offset - 1 if result.publications else result.offset
-            starts[self._ask.channels[number]] = Position(result.epoch, offset)
-        return starts
+        if isinstance(held, Held) and held.data:  # framed already: the lane is shared
+            self.out.write(held.data)
+        early, self._early = self._early, []
+        if early:
+            self.write(early)
 
     def _publications(self, channel: str, result: SubscribeResult) -> None:
         if result.publications:
@@ -235,3 +235,9 @@ class EventWire:
         again = self._ask.subscribe(number, command_id=self._next_id, from_top=True)
         self._next_id += 1
         self._host.soon(lambda: self.driver.received([again], 0))
+
+
+def _start(result: SubscribeResult) -> Position:
+    """Where a channel's stream starts: before the first publication of its result."""
+    offset = result.publications[0].offset - 1 if result.publications else result.offset
+    return Position(result.epoch, offset)

@@ -129,7 +129,7 @@ class LongPollWire:
         if result.publications and result.recovered:
             self.write([Frame(channel, publication, result.epoch) for publication in result.publications])
         if self._results == len(self._ask.channels) and (
-            not self._ask.cursor or not self._ask.wait or not self._is_recovered
+            self._parts or not self._ask.cursor or not self._is_recovered or self._until <= self._host.node.clock.now()
         ):
             self._answer_soon()
 
@@ -137,6 +137,8 @@ class LongPollWire:
         self._host.soon(self._answer)
 
     def _answer(self) -> None:
+        if self._results < len(self._ask.channels):
+            return  # the cursor must name them all
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return

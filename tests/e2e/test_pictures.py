@@ -1,0 +1,148 @@
+"""The pictures of the documentation, made from real pages in a lively scene.
+
+`WIREHOP_PICTURES=1` writes them to docs/pictures. Otherwise they go to a temporary place, and the tests see that they are not
+blank and that the committed ones are there.
+"""
+
+import base64
+import os
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from .chatting import Chat
+from .servers import Server, until
+from .watching import OpenPage, wait
+
+KEPT = Path(__file__).parents[2] / "docs" / "pictures"
+REWRITES = os.environ.get("WIREHOP_PICTURES") == "1"
+MOST_BYTES = 150_000
+LEAST_COLOURS = 200
+HISTORY_SECONDS = 32
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+ROOM = "launch"
+
+TALK = (
+    ("Maya Chen", 'Load test is through: 20,000 clients on one node, and the p99 stayed flat. 🎉'),
+    ("Jonas", "Nice! I’m on the train, by the way: this tunnel only lets polling through."),
+    ("Jonas", "Can’t tell the difference, honestly."),
+    ("Priya Nair", "Same here behind the hospital’s proxy. It ate my WebSocket, and SSE just works."),
+    ("Maya Chen", "That’s the idea: one channel, any wire. Did you lose anything in the tunnel?"),
+    ("Jonas", "Scrolled back twice to check. Nothing missing, nothing twice."),
+    ("Priya Nair", "Then I’d say we ship. Notes are at https://example.org/launch"),
+    ("Maya Chen", "Shipping at four. Cake in the kitchen for everybody who is not on a train 🍰"),
+    ("Jonas", "Unfair. Save me a slice?"),
+)  # fmt: skip
+COLOURS = """async encoded => {
+    const bytes = Uint8Array.from(atob(encoded), letter => letter.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+    const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+    context.drawImage(image, 0, 0);
+    const pixels = new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer);
+    return {width: image.width, height: image.height, colours: new Set(pixels).size};
+}"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    if REWRITES:
+        KEPT.mkdir(parents=True, exist_ok=True)
+    return KEPT if REWRITES else tmp_path
+
+
+def take(page: Page, place: Path, name: str, size: dict[str, int]) -> None:
+    """Take the picture, and look at it."""
+    page.mouse.move(0, 0)
+    page.evaluate("document.fonts.ready.then(() => true)")
+    picture = page.screenshot(path=place / name, animations="disabled", caret="hide")
+    seen = page.evaluate(COLOURS, base64.b64encode(picture).decode())
+    assert (seen["width"], seen["height"]) == (size["width"], size["height"])
+    assert seen["colours"] > LEAST_COLOURS, f"{name} looks blank"
+    assert len(picture) < MOST_BYTES, f"{name} has {len(picture)} bytes"
+    assert (KEPT / name).exists(), f"docs/pictures/{name} is missing: run the tests with WIREHOP_PICTURES=1"
+
+
+def look(page: Page, scheme: str) -> None:
+    """Light or dark, as the system says."""
+    page.emulate_media(color_scheme=scheme)
+    wait(page, "scheme => matchMedia(`(prefers-color-scheme: ${scheme})`).matches", scheme)
+
+
+def overflow(page: Page) -> int:
+    """How many pixels the page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def test_pictures_of_the_chat(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    options = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "UTC"}
+    people = {
+        name: Chat.open(open_page, chromium, server.url, room=ROOM, name=name, wire=wire, **options)
+        for name, wire in (("Maya Chen", "websocket"), ("Priya Nair", "sse"), ("Jonas", "long-poll"))
+    }
+    maya, jonas = people["Maya Chen"], people["Jonas"]
+    for each in people.values():
+        each.wait_people(*people)
+    begin = time.time() - 60 * len(TALK)
+    for number, (name, text) in enumerate(TALK):
+        people[name].page.clock.set_fixed_time(begin + 55 * number)  # a conversation takes some minutes
+        people[name].send(text)
+        for each in people.values():
+            each.wait_text(text)
+        wait(people[name].page, "document.querySelectorAll('.message[data-state=sending]').length === 0")
+
+    for scheme in ("light", "dark"):
+        look(maya.page, scheme)
+        jonas.draft("")
+        jonas.page.clock.set_fixed_time(time.time())
+        jonas.draft("With extra")
+        maya.wait_typing("Jonas")
+        take(maya.page, place, f"chat-{scheme}.png", DESKTOP)
+
+    priya = people["Priya Nair"]
+    look(priya.page, "light")
+    priya.page.set_viewport_size(PHONE)
+    jonas.draft("")
+    jonas.draft("With extra icing")
+    priya.wait_typing("Jonas")
+    assert overflow(priya.page) <= 0, "the chat is wider than a phone"
+    take(priya.page, place, "chat-phone.png", PHONE)
+
+
+def test_pictures_of_the_monitor(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    until(
+        lambda: len(server.history("monitor:system")) >= (HISTORY_SECONDS if REWRITES else 1),
+        seconds=HISTORY_SECONDS + 10,
+        what="a history for the charts",
+        every=0.5,
+    )
+    for wire in ("sse", "long-poll", "jsonp"):  # so that there is something on the server's own charts
+        open_page(chromium, f"{server.url}/monitor/?wire={wire}")
+    page = open_page(chromium, f"{server.url}/monitor/", viewport=DESKTOP)
+    wait(page, "document.querySelector('[data-testid=state]').textContent.trim() === 'live'")
+    points = "Number(document.querySelector('[data-testid=cpu-chart]').dataset.points)"
+    wait(page, f"{points} > 0")
+    before = page.evaluate(points)
+    wait(page, f"least => {points} >= least", before + 2)
+    wait(page, "document.querySelectorAll('[data-testid=processes] tbody tr').length > 0")
+    for scheme in ("light", "dark"):
+        look(page, scheme)
+        take(page, place, f"monitor-{scheme}.png", DESKTOP)
+    look(page, "light")
+    page.set_viewport_size(PHONE)
+    wait(page, "document.querySelector('[data-testid=cpu-chart]').clientWidth < 390")
+    assert overflow(page) <= 0, "the monitor is wider than a phone"
+    take(page, place, "monitor-phone.png", PHONE)
+
+
+def test_picture_of_the_start_page(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    page = open_page(chromium, server.url, viewport=DESKTOP)
+    wait(page, "document.querySelector('[data-testid=try-state]').textContent.trim() === 'live'")
+    page.get_by_test_id("try-publish").click()
+    server.publish("demo", {"sensor": "greenhouse", "celsius": 21.4})
+    wait(page, "document.querySelectorAll('[data-testid=try-log] li').length >= 2")
+    take(page, place, "start.png", DESKTOP)
+    page.set_viewport_size(PHONE)
+    assert overflow(page) <= 0, "the start page is wider than a phone"
