@@ -240,9 +240,6 @@ async def test_a_session_that_is_not_polled_ends_after_its_grace() -> None:
         assert server.leftovers() == {}
 
 
-@pytest.mark.xfail(
-    reason="core/batches.py gives all that waits; what was published in one turn is one item", strict=True
-)
 async def test_a_large_burst_comes_in_batches_of_64_kib(server: Server, ask: Ask, session: str) -> None:
     await ask(session=session, poll=3, ack=1, commands=[{"id": 1, "subscribe": {"channel": "quiet:a"}}])
     for n in range(200):

@@ -20,7 +20,7 @@ from wirehop.hub.channel import Channel
 
 log = logging.getLogger("wirehop.hub")
 
-BUFFER_BYTES = 65_536
+BUFFER_BYTES = 32_768
 """Payload that is joined into one buffer at most, unless a single publication is larger."""
 
 
