@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from msgspec import Raw
 from node_under_test import Server, eventually, limits
@@ -183,6 +184,16 @@ async def test_connect_data_that_does_not_fit_is_107(server: Server, dial: Dial)
 
     assert (await dial().connect(data="x"))["error"]["code"] == 107
     assert "connect" in await dial().connect(data=5)
+
+
+async def test_a_decoding_error_of_the_applications_own_data_is_100_without_details(server: Server, dial: Dial) -> None:
+    @server.node.on_connect
+    async def connect(_connecting: Connecting) -> User:
+        return User(msgspec.json.decode(b'{"hunter2": 5}', type=dict[str, str])["hunter2"])
+
+    wire = dial()
+    assert (await wire.connect())["error"]["code"] == 100
+    assert b"hunter2" not in b"".join(wire.lines)
 
 
 async def test_server_disconnect_reaches_the_client_with_code_and_reason(server: Server, wire: Conversation) -> None:

@@ -1,7 +1,8 @@
 """Browsers, servers and pages for the end-to-end tests.
 
-Playwright's synchronous API in plain pytest: Chromium and Firefox as Playwright installed them, else the system's, else the
-tests are skipped. Servers are subprocesses. A test that takes too long loses its browsers, so that nothing hangs for ever.
+Playwright's synchronous API in plain pytest: Chromium and Firefox as Playwright installed them, else the system's, else
+the tests are skipped. Servers are subprocesses. A test that takes too long loses its browsers, so that nothing hangs
+for ever.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """A TCP proxy between a browser and the server that a test can cut, refuse, stall and restore.
 
-It runs its own loop in a thread, because Playwright's synchronous API owns the main thread's. It forwards bytes and knows
-nothing of HTTP.
+It runs its own loop in a thread, because Playwright's synchronous API owns the main thread's. It forwards bytes and
+knows nothing of HTTP.
 """
 
 import asyncio

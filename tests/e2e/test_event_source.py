@@ -1,4 +1,4 @@
-"""A bare `EventSource` on a channel's URL: recovery by Last-Event-ID, `reset` where that is impossible, never silence."""
+"""A bare `EventSource` on a channel's URL: recovery by Last-Event-ID, `reset` where that cannot be, never silence."""
 
 import time
 from collections.abc import Callable
@@ -81,8 +81,8 @@ def test_a_stream_that_was_cut_before_its_first_event_misses_nothing(
         request.applymarker(
             pytest.mark.xfail(
                 raises=AssertionError,
-                reason="Firefox takes no id from a block without data, so what was published meanwhile is lost to it in "
-                "silence; a first event with data and a name that nobody listens to would give it the position",
+                reason="Firefox takes no id from a block without data, so what was published meanwhile is lost to it "
+                "in silence; a first event with data and a name that nobody listens to would give it the position",
             )
         )
     watch.expect()

@@ -12,7 +12,9 @@ PIXELS = """id => {
     const canvas = document.querySelector(`[data-testid=${id}]`);
     const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const colours = new Set();
-    for (let index = 0; index < data.length; index += 4) if (data[index + 3]) colours.add(data.slice(index, index + 4).join());
+    for (let index = 0; index < data.length; index += 4) {
+        if (data[index + 3]) colours.add(data.slice(index, index + 4).join());
+    }
     return colours.size;
 }"""
 

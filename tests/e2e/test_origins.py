@@ -33,8 +33,11 @@ PROBE = """async ({base, channel, credentials}) => {
         read: await fetched(),
         publish: await fetched({method: "POST", headers: {"Content-Type": "application/json"}, body: "1"}),
         poll: await fetch(`${base}/connection/poll`, {
-            method: "POST", credentials, headers: {"Content-Type": "application/json"}, signal: AbortSignal.timeout(5000),
-            body: JSON.stringify({nonce: "0123456789", poll: 1, wait: 5, commands: [{id: 4294967295, connect: {wh: {}}}]}),
+            method: "POST", credentials, headers: {"Content-Type": "application/json"},
+            signal: AbortSignal.timeout(5000),
+            body: JSON.stringify({
+                nonce: `nonce-${Math.random()}`, poll: 1, wait: 5, commands: [{id: 4294967295, connect: {wh: {}}}],
+            }),
         }).then(response => `HTTP ${response.status}`, error => error.name),
         events: await listened(),
         session: await limit(new Promise(done => {

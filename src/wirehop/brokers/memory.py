@@ -13,7 +13,7 @@ from wirehop.abc import Clock, IdempotencyConflict, Ids, PublishOptions, Receive
 from wirehop.core.log import LatestLog, Log
 from wirehop.core.messages import ClientInfo, Position, Publication
 from wirehop.core.presence import PresenceSet
-from wirehop.core.recovery import HistoryPage
+from wirehop.core.recovery import HistoryPage, reaches
 
 
 class _Remembered(Struct, frozen=True):
@@ -37,6 +37,7 @@ class MemoryBroker:
         self._ids = ids
         self._receiver: Receiver | None = None
         self._logs: OrderedDict[str, Log | LatestLog] = OrderedDict()
+        self._promised: OrderedDict[str, str] = OrderedDict()  # epochs that readers of empty channels were told
         self._keys: OrderedDict[tuple[str, str, str], _Remembered] = OrderedDict()
         self._to_trim: list[str] = []
         self._presence: dict[str, PresenceSet] = {}
@@ -89,8 +90,7 @@ class MemoryBroker:
         log = self._logs.get(channel)
         is_latest = options.delivery == "latest"
         if log is None or isinstance(log, LatestLog) != is_latest:
-            is_unused = log is not None and log.top == 0  # only read so far: the epoch given out then stays good
-            epoch = log.epoch if log is not None and is_unused else self._ids.new()[:16]
+            epoch = self._promised.pop(channel, "") or self._ids.new()[:16]
             if is_latest:
                 log = LatestLog(epoch, keys=options.key_limit, age=options.history_age)
             else:
@@ -137,10 +137,15 @@ class MemoryBroker:
         return log.read(since, self._clock.now(), limit=limit, max_bytes=max_bytes, reverse=reverse)
 
     def _no_history(self, channel: str, since: Position | None) -> HistoryPage:
-        """Nobody has published yet: the log begins now, so that what is published next follows the top given here."""
-        log = Log(self._ids.new()[:16], size=1, age=1.0)
-        self._keep(channel, log)
-        return HistoryPage((), log.position, is_complete=since is None)
+        """Nobody has published yet: what is published next follows the top given here. Readers evict no log by this."""
+        epoch = self._promised.get(channel)
+        if epoch is None:
+            epoch = self._promised[channel] = self._ids.new()[:16]
+            if len(self._promised) > self.max_channels:
+                self._promised.popitem(last=False)
+                self.evicted += 1
+        top = Position(epoch, 0)
+        return HistoryPage((), top, is_complete=since is None or reaches(since, top=top, oldest=1))
 
     # ---- presence
     # ------------------------------------------------------------------------------------------------------

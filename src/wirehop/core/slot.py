@@ -18,8 +18,9 @@ history at all: it is live or it drops.
     LAGGING     ─drain→      CATCHING_UP (signal: LIVE)
     any         ─stop→       CLOSED
 
-The fan-out reads and advances `next` directly (architecture.md section 4): that one integer says whether the slot is
-live and where. `out`, `lane` and `owner` belong to the fan-out; the machine never looks at them.
+The fan-out advances `next` (docs/architecture.md): that one integer says whether the slot is live and where. Live slots
+that wait for the same offset share it in a cohort; a machine that sets its own `next` leaves. `out`, `lane` and `owner`
+belong to the fan-out; the machine never looks at them.
 """
 
 from enum import Enum, auto
@@ -126,6 +127,16 @@ class Writable(Protocol):
     def write(self, data: bytes) -> object: ...
 
 
+class Cohort(Protocol):
+    """Live slots that wait for the same offset, as the fan-out keeps them."""
+
+    next: int
+
+    def leave(self, slot: "Slot") -> None:
+        """The slot goes its own way from here."""
+        ...
+
+
 class Slot:
     """The machine. Inputs return what follows from them, in order.
 
@@ -138,14 +149,15 @@ class Slot:
         "_heard_first",
         "_heard_last",
         "_is_paused",
+        "_next",
         "_offset",
         "_was_slow",
         "channel",
+        "cohort",
         "delivery",
         "epoch",
         "is_started",
         "lane",
-        "next",
         "out",
         "owner",
         "since",
@@ -162,7 +174,8 @@ class Slot:
         self.state = SlotState.NEW
         self.is_started = False  # whether `Started` has been given
         self.epoch = "" if since is None else since.epoch
-        self.next = NOT_LIVE  # live: the offset that comes next (0 in `signal` channels); else -1
+        self.cohort: Cohort | None = None
+        self._next = NOT_LIVE
         self._offset = 0 if since is None else since.offset  # sent up to here, while not live
         self._heard_epoch = ""
         self._heard_first = 0  # the range heard of while catching up; 0: nothing, -1: it has a hole
@@ -170,6 +183,18 @@ class Slot:
         self._attempts = 0
         self._is_paused = False
         self._was_slow = False
+
+    @property
+    def next(self) -> int:
+        """Live: the offset that comes next (0 in `signal` channels); else -1. In a cohort it stands there."""
+        return self._next if self.cohort is None else self.cohort.next
+
+    @next.setter
+    def next(self, value: int) -> None:
+        cohort, self.cohort = self.cohort, None
+        self._next = value
+        if cohort is not None:
+            cohort.leave(self)
 
     @property
     def position(self) -> Position:

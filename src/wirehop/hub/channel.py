@@ -2,13 +2,15 @@
 
 from collections import deque
 from collections.abc import Iterator
+from typing import cast
 
 from wirehop.codecs.frame import Frame, Lane
 from wirehop.core.slot import Slot, SlotState
+from wirehop.hub.cohort import Cohort
 
 
 class Channel:
-    """Slots of one channel. `lanes` maps a lane to its slots (a dict used as an ordered set).
+    """Slots of one channel, in a cohort for each lane.
 
     The tail holds frames for slots that are catching up, shared by all of them: `tail_bytes` of payload at most, the
     oldest go first (the slot then reads history again).
@@ -18,7 +20,6 @@ class Channel:
         "_catching_up",
         "_tail",
         "_tail_size",
-        "epoch",
         "lanes",
         "name",
         "pending",
@@ -29,8 +30,7 @@ class Channel:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.epoch = ""
-        self.lanes: dict[Lane, dict[Slot, None]] = {}
+        self.lanes: dict[Lane, Cohort] = {}
         self.watchers: dict[Slot, None] | None = None  # slots that want joins and leaves
         self.pending: list[list[Frame]] = []  # published in this loop turn, not yet flushed: buffers in the making
         self.size = 0  # bytes of payload in the last of them
@@ -44,8 +44,8 @@ class Channel:
         return not self.lanes
 
     def slots(self) -> list[Slot]:
-        """All slots, in the order in which they came within each lane."""
-        return [slot for slots in self.lanes.values() for slot in slots]
+        """All slots."""
+        return [slot for cohort in self.lanes.values() for slot in cohort.slots()]
 
     def keep(self, frames: list[Frame], max_bytes: int) -> None:
         """Add frames to the tail."""
@@ -58,11 +58,15 @@ class Channel:
             self._tail_size -= len(self._tail.popleft().publication.data)
 
     def settle(self, slot: Slot) -> None:
-        """The slot is or is not catching up (its state says): the tail lives as long as one is."""
+        """The slot's machine has moved. The tail lives as long as somebody is catching up; who is live joins the
+        others."""
         if slot.state is SlotState.CATCHING_UP:
             self._catching_up.add(slot)
             return
         self._catching_up.discard(slot)
+        cohort = self.lanes.get(cast(Lane, slot.lane))
+        if cohort is not None:
+            cohort.settle(slot)
         if not self._catching_up:
             self._tail = None
             self._tail_size = 0

@@ -45,6 +45,7 @@ class Driver:
     __slots__ = (
         "_due",
         "_has_read",
+        "_has_written",
         "_is_running",
         "_outbox",
         "_outbox_size",
@@ -79,6 +80,7 @@ class Driver:
         self._due = NEVER
         self._has_read = False
         self._is_running = False
+        self._has_written = False  # publications from history, since the last turn of `_run`
 
     # ---- what the transport calls ------------------------------------------------------------------------------------
 
@@ -97,6 +99,7 @@ class Driver:
             for subscription in self.session.subscriptions.values():
                 if subscription.slot is not None:
                     subscription.slot.out = self.wire.out
+                    self.node.hub.rebind(subscription.slot)
 
     def heard(self) -> None:
         """The peer is alive."""
@@ -167,6 +170,7 @@ class Driver:
         if self._is_running:
             return  # an effect answered at once: the loop below takes what came of it
         self._is_running = True
+        self._has_written = False
         try:
             replies: list[Reply] = []
             while (outputs := self.session.take()) or replies:
@@ -197,7 +201,8 @@ class Driver:
         node = self.node
         match output:
             case Call():
-                node.effects.perform(self, output)
+                # the wire says in the next turn that it is full: no page is read before that
+                node.effects.perform(self, output, at_once=not self._has_written)
             case Attach(slot, watches):
                 wire = self.wire
                 if wire is not None:
@@ -207,6 +212,7 @@ class Driver:
                 node.interest.detach(slot)
             case SendMissed(slot, publications):
                 epoch = slot.epoch
+                self._has_written = True
                 self._write([Frame(slot.channel, publication, epoch) for publication in publications])
             case SendTail(slot, first, last):
                 self._write(node.hub.range(slot.channel, first, last))

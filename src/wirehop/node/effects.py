@@ -62,10 +62,10 @@ class Effects:
     def __init__(self, node: "Node") -> None:
         self._node = node
 
-    def perform(self, driver: "Driver", call: Call) -> None:
-        """Carry out the call; the driver is `answered`, perhaps before this returns."""
+    def perform(self, driver: "Driver", call: Call, *, at_once: bool = True) -> None:
+        """Carry out the call; the driver is `answered`, before this returns only if `at_once` and nothing waits."""
         work = self._guarded(driver, call)
-        if self._runs_user_code(call):
+        if not at_once or self._runs_user_code(call):
             self._node.spawn(self._answer_later(driver, call.number, work))
         else:
             run_eagerly(work, lambda answer: driver.answered(call.number, answer), self._node.spawn)
@@ -174,10 +174,7 @@ class Effects:
         handler = self._node.handlers.connect
         if handler is None:
             return Admitted()
-        try:
-            user = await self._limited(handler(Connecting(request, driver.peer)))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Refused(codes.BAD_REQUEST, str(error)) from None
+        user = await self._limited(handler(Connecting(request, driver.peer)))
         if user is None:
             return Admitted()
         if not isinstance(user, User):

@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from wirehop.abc import Peer
+from wirehop.core import codes
+from wirehop.core.errors import Refused
 from wirehop.core.messages import ConnectRequest
 
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ class Connecting:
         """What the client sent with connect, checked against `type`; nothing counts as null. What does not fit refuses
         the connection with 107."""
         raw = bytes(self._data) if isinstance(self._data, Raw) else b"null"
-        return msgspec.json.decode(raw) if type is None else msgspec.json.decode(raw, type=type)
+        try:
+            return msgspec.json.decode(raw) if type is None else msgspec.json.decode(raw, type=type)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused(codes.BAD_REQUEST, str(error)) from None
 
 
 class Client:

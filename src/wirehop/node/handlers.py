@@ -42,7 +42,7 @@ class TypedHandler:
             return await self.call(*arguments)
         try:
             value = Raw(data) if self._decoder is None else self._decoder.decode(data or b"null")
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Refused(codes.BAD_REQUEST, str(error)) from None
         return await self.call(*arguments, value)
 

@@ -24,22 +24,25 @@ class Interest:
     def __init__(self, node: "Node") -> None:
         self._node = node
         self._last: dict[str, asyncio.Task[None]] = {}
+        self._failed: set[str] = set()  # channels that the broker did not subscribe to
 
     def attach(self, slot: Slot, *, watches: bool) -> None:
         """The slot is registered at once; `ready` waits until the broker delivers the channel to this node."""
         if self._node.hub.attach(slot, watches=watches):
-            self.after_pending(slot.channel, self._node.broker.subscribe(slot.channel))
+            self.after_pending(slot.channel, self._subscribe(slot.channel))
 
     def detach(self, slot: Slot) -> None:
         """Forget the slot."""
         if self._node.hub.detach(slot):
-            self.after_pending(slot.channel, self._node.broker.unsubscribe(slot.channel))
+            self.after_pending(slot.channel, self._unsubscribe(slot.channel))
 
     async def ready(self, channel: str) -> None:
-        """Return when everything asked for this channel so far is done."""
+        """Return when everything asked for this channel so far is done; raise where the broker did not take it."""
         task = self._last.get(channel)
         if task is not None:
             await asyncio.wait([task])
+        if channel in self._failed:
+            raise ConnectionError(f"the broker did not subscribe to {channel[:64]!r}")
 
     def after_pending(self, channel: str, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` after all that was asked for the channel before."""
@@ -48,6 +51,15 @@ class Interest:
             run_eagerly(self._logged(work), lambda _none: None, lambda rest: self._keep(channel, rest))
         else:
             self._keep(channel, self._after(before, work))
+
+    async def _subscribe(self, channel: str) -> None:
+        self._failed.add(channel)
+        await self._node.broker.subscribe(channel)
+        self._failed.discard(channel)
+
+    async def _unsubscribe(self, channel: str) -> None:
+        self._failed.discard(channel)
+        await self._node.broker.unsubscribe(channel)
 
     async def _after(self, before: asyncio.Task[None], work: Coroutine[Any, Any, None]) -> None:
         await asyncio.wait([before])

@@ -187,7 +187,9 @@ class Node:
             raise PayloadError(f"not a channel's name: {channel[:64]!r}")
         all_tags = dict(tags or {})
         if event:
-            all_tags[EVENT_TAG] = checked_event(event)
+            all_tags[EVENT_TAG] = event
+        if EVENT_TAG in all_tags:  # it is written into event streams as it stands
+            checked_event(all_tags[EVENT_TAG])
         publication = Publication(payload, kind, info=info, tags=all_tags or None, key=key)
         return await self.effects.publish(
             channel, publication, self.policy.options(channel), idempotency_key, publisher

@@ -5,8 +5,11 @@ without being removed: the one who is called looks at the clock and asks for the
 """
 
 import heapq
+import logging
 from collections.abc import Callable
 from typing import Protocol
+
+log = logging.getLogger("wirehop.node")
 
 
 class Timed(Protocol):
@@ -61,5 +64,8 @@ class Wheel:
         self._armed = None
         while self._order and self._order[0] * self._resolution <= now:
             for timed in self._buckets.pop(heapq.heappop(self._order)):
-                timed.tick(now)
+                try:
+                    timed.tick(now)
+                except Exception:  # one that is broken does not stop the clocks of all others
+                    log.exception("a deadline could not be handled")
         self._arm()

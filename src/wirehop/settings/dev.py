@@ -24,6 +24,7 @@ _DELIVERIES: Final = {DEFAULT_NAME: "log", "signal": "signal", "latest": "latest
 DEV_VALUES: Final[Mapping[str, Value]] = {
     "dev": True,
     "transports.jsonp": True,
+    "server.drain": 1.0,
     **{f"namespaces.{name}.delivery": delivery for name, delivery in _DELIVERIES.items()},
     **{f"namespaces.{name}.{option}": value for name in _DELIVERIES for option, value in _OPEN.items()},
 }

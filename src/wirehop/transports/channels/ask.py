@@ -18,7 +18,7 @@ CONNECT = CONNECT_ID
 results carry their position."""
 FIRST_SUBSCRIBE = 1
 
-_WAIT = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m)?")
+_WAIT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m)?")
 _UNITS = {None: 1.0, "s": 1.0, "ms": 0.001, "m": 60.0}
 
 
