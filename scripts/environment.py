@@ -26,7 +26,7 @@ TEST = "test"
 """The dependency group that `scripts/test` needs."""
 
 
-class EnvironmentProblem(Exception):  # noqa: N818 - a message for people, printed without a traceback
+class EnvironmentProblem(Exception):
     """The environment cannot be made; the text says why and what to do."""
 
 

@@ -1,7 +1,9 @@
-"""Every interleaving of a small scope of the poll wire: polls and answers that are lost, come twice and overtake each other.
+"""Every interleaving of a small scope of the poll wire: polls and answers that are lost, come twice and overtake each
+other.
 
-The server's side is the real `Batches` and `CommandNumbers`; the client is the smallest that follows docs/poll.md. Two commands go
-up, each answered by a reply, and two pushes come down: nothing is lost, nothing comes twice, everything is in order.
+The server's side is the real `Batches` and `CommandNumbers`; the client is the smallest that follows docs/poll.md.
+Two commands go up, each answered by a reply, and two pushes come down: nothing is lost, nothing comes twice,
+everything is in order.
 """
 
 from collections import Counter

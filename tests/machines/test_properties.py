@@ -1,10 +1,10 @@
 """Properties of the machines under schedules deeper than a walk reaches, and models simple enough to be believed.
 
-The fast lane and the machine side by side; client, session, hub and broker through everything that can happen to them; the logs,
-the poll wire's two halves and the readers of bytes against the few lines of code that say what they should do.
+The fast lane and the machine side by side; client, session, hub and broker through everything that can happen to
+them; the logs, the poll wire's two halves and the readers of bytes against the few lines of code that say what they
+should do.
 """
 
-import json
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -14,26 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from wirehop.client.machine import ClientState
-from wirehop.client.messages import decode_replies
-from wirehop.codecs.cursor import decode_position, decode_positions, encode_position, encode_positions
-from wirehop.codecs.event_stream import Event, EventStreamDecoder, encode_event
 from wirehop.codecs.frame import Frame, Lane
-from wirehop.codecs.json_lines import JsonLines, encode_command
-from wirehop.core.batches import Batches, Give
-from wirehop.core.errors import BadMessage
 from wirehop.core.limits import Limits
-from wirehop.core.log import LatestLog, Log
 from wirehop.core.messages import (
     Command,
     PingRequest,
     Position,
     Publication,
     PublishRequest,
-    RpcRequest,
-    SendRequest,
-    SubscribeRequest,
 )
-from wirehop.core.numbers import CommandNumbers
 from wirehop.core.recovery import HistoryPage
 from wirehop.core.session import SessionState
 from wirehop.core.slot import NOT_LIVE, Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
@@ -149,7 +138,8 @@ class ByFastLane:
 
 
 class ByMachine:
-    """The reference: no lanes, no joining, no shared tail. Every publication goes through every slot's machine, alone."""
+    """The reference: no lanes, no joining, no shared tail. Every publication goes through every slot's machine,
+    alone."""
 
     def __init__(self) -> None:
         self.sinks: list[Sink] = []
@@ -350,8 +340,8 @@ CHANNELS = ("a", "b", "c")
 KEYS = 3
 TAIL_BYTES = 6
 WEIGHTS = {
-    **{"publish": 5, "request": 1, "hear": 4, "flush": 3, "read": 4, "answer": 4, "up": 4, "down": 4, "reconnect": 3},
-    **{"cut": 1, "pause": 1, "resume": 1, "restart": 1, "lose": 1, "subscribe": 1, "unsubscribe": 1},
+    "publish": 5, "request": 1, "hear": 4, "flush": 3, "read": 4, "answer": 4, "up": 4, "down": 4, "reconnect": 3,
+    "cut": 1, "pause": 1, "resume": 1, "restart": 1, "lose": 1, "subscribe": 1, "unsubscribe": 1,
 }
 """How often each step is tried where it is possible. Troubles have a budget too: else nothing else would happen."""
 INDEXED = ("publish", "request", "read", "answer", "subscribe", "unsubscribe")
@@ -377,7 +367,7 @@ class PairWorld:
         self.pair.broker.publish = self._recorded  # type: ignore[method-assign]
         self._drain_client = self.pair.run_client
         self.pair.run_client = self._run_client  # type: ignore[method-assign]
-        self._counts = {channel: 0 for channel in CHANNELS}
+        self._counts = dict.fromkeys(CHANNELS, 0)
         self._values = 0
         for channel in CHANNELS[:2]:
             self.pair.subscribe(channel)
@@ -483,7 +473,9 @@ class PairWorld:
         self.number += 1
         raw = msgspec.Raw(b"%d" % self.number)
         command = (
-            Command(publish=PublishRequest(CHANNELS[index % len(CHANNELS)], raw)) if index % 2 else Command(ping=PingRequest())
+            Command(publish=PublishRequest(CHANNELS[index % len(CHANNELS)], raw))
+            if index % 2
+            else Command(ping=PingRequest())
         )
         self.asked.append(self.pair.client.request(command))
         self.pair.run_client()
@@ -591,7 +583,8 @@ class PairWorld:
 
 
 class PairSchedule(RuleBasedStateMachine):
-    """Everything in any order; then to rest, where nothing may be missing; then the same again, with the same result."""
+    """Everything in any order; then to rest, where nothing may be missing; then the same again, with the same
+    result."""
 
     world: PairWorld
     changes = 0

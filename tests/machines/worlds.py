@@ -1,4 +1,5 @@
-"""The small worlds that the walks go through: one channel, one client, a broker, and everything that can go wrong between them."""
+"""The small worlds that the walks go through: one channel, one client, a broker, and everything that can go wrong
+between them."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -44,15 +44,11 @@ def test_a_group_that_cannot_be_read_says_so(environment: ModuleType, group: str
 
 def test_the_repository_has_the_group_that_the_tests_need(environment: ModuleType) -> None:
     project = (environment.ROOT / "pyproject.toml").read_text()
-    assert any(
-        each.startswith("pytest>") for each in environment.requirements_of_group(project, environment.TEST)
-    )
+    assert any(each.startswith("pytest>") for each in environment.requirements_of_group(project, environment.TEST))
 
 
 def test_the_key_changes_with_the_project_and_with_the_python(environment: ModuleType) -> None:
-    keys = {
-        environment.key_of(project, version) for project in ("a", "b") for version in ("3.11.7", "3.12.1")
-    }
+    keys = {environment.key_of(project, version) for project in ("a", "b") for version in ("3.11.7", "3.12.1")}
     assert len(keys) == 4
 
 

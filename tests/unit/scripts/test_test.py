@@ -36,9 +36,7 @@ def runner(script: Script) -> ModuleType:
     return script("test")
 
 
-def test_counts_are_added_over_files_and_expected_failures_kept_apart(
-    runner: ModuleType, tmp_path: Path
-) -> None:
+def test_counts_are_added_over_files_and_expected_failures_kept_apart(runner: ModuleType, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(REPORT)
     counts = runner.Counts()
@@ -107,9 +105,7 @@ def test_what_is_missing_is_said_with_what_it_costs(
         ("1", ["1 passed", "1 failed", "1 error", "1 xfailed", "no browser here"]),
     ],
 )
-def test_a_skip_is_a_failure_where_all_is_required(
-    tmp_path: Path, require_all: str, words: list[str]
-) -> None:
+def test_a_skip_is_a_failure_where_all_is_required(tmp_path: Path, require_all: str, words: list[str]) -> None:
     shutil.copy(Path(__file__).resolve().parents[2] / "conftest.py", tmp_path)
     (tmp_path / "test_it.py").write_text(SUITE)
     output = run_pytest(tmp_path, require_all)

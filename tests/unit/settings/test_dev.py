@@ -42,12 +42,8 @@ def test_it_adds_the_pages_of_this_machine_to_the_origins(tmp_path: Path) -> Non
 
 
 def test_the_origins_of_a_dev_server_say_both_sources(tmp_path: Path) -> None:
-    flags = Flags(
-        {"dev": Given("true", "--dev"), "origins.allowed": Given("https://a.example", "--origins-allowed")}
-    )
-    assert (
-        load(flags, environ={}, directory=tmp_path).origins["origins.allowed"] == "--origins-allowed and dev"
-    )
+    flags = Flags({"dev": Given("true", "--dev"), "origins.allowed": Given("https://a.example", "--origins-allowed")})
+    assert load(flags, environ={}, directory=tmp_path).origins["origins.allowed"] == "--origins-allowed and dev"
 
 
 def test_what_is_given_stays(tmp_path: Path) -> None:

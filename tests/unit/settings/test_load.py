@@ -136,9 +136,7 @@ def test_a_namespace_that_recovers_needs_history(tmp_path: Path) -> None:
             error = refusal(tmp_path, toml=toml)
             assert error.key == f"namespaces.chat.{option}"
             assert error.origin == "wirehop.toml"
-    signal = loaded(
-        tmp_path, toml="[namespaces.chat]\ndelivery = 'signal'\nhistory_size = 0\nhistory_age = 0"
-    )
+    signal = loaded(tmp_path, toml="[namespaces.chat]\ndelivery = 'signal'\nhistory_size = 0\nhistory_age = 0")
     assert signal.settings.namespaces["chat"].history_size == 0
 
 
@@ -208,9 +206,7 @@ def test_a_secret_is_given_once(tmp_path: Path) -> None:
 
 
 def test_the_file_of_a_secret_must_be_there(tmp_path: Path) -> None:
-    assert "cannot read" in str(
-        refusal(tmp_path, environ={"WIREHOP_BROKER__URL_FILE": str(tmp_path / "gone")})
-    )
+    assert "cannot read" in str(refusal(tmp_path, environ={"WIREHOP_BROKER__URL_FILE": str(tmp_path / "gone")}))
 
 
 def test_an_error_about_a_secret_does_not_show_it(tmp_path: Path) -> None:

@@ -143,6 +143,4 @@ def test_the_sample_file_loads_to_the_defaults_commented_or_not(tmp_path: Path) 
 
 
 def test_an_option_of_a_namespace_stands_for_all_names() -> None:
-    assert OPTIONS[f"namespaces.{ANY_NAMESPACE}.presence"].of_namespace("chat") == find(
-        "namespaces.chat.presence"
-    )
+    assert OPTIONS[f"namespaces.{ANY_NAMESPACE}.presence"].of_namespace("chat") == find("namespaces.chat.presence")

@@ -44,9 +44,7 @@ def test_a_size_is_read(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize(
-    "text", ["", "s", "-1s", "1 s s", "1e3", "inf", "nan", "5 parsecs", "1M", "٣s", "9" * 40]
-)
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1 s s", "1e3", "inf", "nan", "5 parsecs", "1M", "٣s", "9" * 40])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_duration(text)
