@@ -13,7 +13,8 @@ from wirehop.core import codes
 from wirehop.core.codes import Code, Kind, Retry
 from wirehop.core.errors import Refused
 from wirehop.node import Client, Connecting, User
-from wirehop.testing.wires import Conversation, WebSocketCarrier
+from wirehop.testing.carriers import WebSocketCarrier
+from wirehop.testing.wires import Conversation
 from wirehop.version import __version__
 
 pytestmark = pytest.mark.asyncio

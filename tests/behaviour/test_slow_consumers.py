@@ -14,7 +14,8 @@ from node_under_test import NAMESPACES, OPEN, Server, eventually, running
 from wirehop.hosts.native import HostOptions
 from wirehop.node import Client
 from wirehop.testing import http
-from wirehop.testing.wires import Conversation, SseCarrier, WebSocketCarrier, open_wire
+from wirehop.testing.carriers import SseCarrier, WebSocketCarrier
+from wirehop.testing.wires import Conversation, open_wire
 
 pytestmark = pytest.mark.asyncio
 HIGH_WATER = 16_384

@@ -23,7 +23,8 @@ from wirehop.core.errors import PayloadError
 from wirehop.core.messages import PayloadKind
 from wirehop.node import Client
 from wirehop.settings.tree import Origins
-from wirehop.testing.wires import WIRES, Conversation, WebSocketCarrier, open_wire
+from wirehop.testing.carriers import WebSocketCarrier
+from wirehop.testing.wires import WIRES, Conversation, open_wire
 
 pytestmark = pytest.mark.asyncio
 EVIL = [("Origin", "https://evil.example")]

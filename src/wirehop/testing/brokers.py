@@ -1,6 +1,6 @@
 """The suite that every broker and presence store must pass: what `wirehop.abc` promises, written once.
 
-    class TestMine(BrokerSuite, PresenceSuite):           # pytest collects it; asyncio tests
+    class TestMine(BrokerSuite, PresenceSuite):           # PresenceSuite is in wirehop.testing.presence
         @asynccontextmanager
         async def brokers(self, count):
             ...
@@ -75,12 +75,15 @@ def numbers(page: Any) -> list[int]:
     return [int(each.data) for each in page.publications]
 
 
-class _Brokers(Protocol):
+class Brokers(Protocol):
+    """Where a suite's brokers come from."""
+
     def brokers(self, count: int) -> AbstractAsyncContextManager[list[Storage]]: ...
 
 
 @asynccontextmanager
-async def _opened(suite: _Brokers, count: int = 1) -> AsyncIterator[list[tuple[Storage, Recorder]]]:
+async def opened(suite: Brokers, count: int = 1) -> AsyncIterator[list[tuple[Storage, Recorder]]]:
+    """Opened brokers, each with what its receiver heard."""
     async with suite.brokers(count) as brokers:
         pairs = [(broker, Recorder()) for broker in brokers]
         for broker, recorder in pairs:
@@ -105,7 +108,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_offsets_rise_by_one_from_one_inside_an_epoch(self) -> None:
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             await broker.subscribe("a")
             positions = [await broker.publish("a", publication(n), LOG) for n in range(3)]
             assert [position.offset for position in positions] == [1, 2, 3]
@@ -120,7 +123,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_channels_are_numbered_apart(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             await broker.publish("a", publication(1), LOG)
             await broker.publish("a", publication(2), LOG)
             assert (await broker.publish("b", publication(1), LOG)).offset == 1
@@ -144,7 +147,7 @@ class BrokerSuite:
             "{a}",
             "a" * 255,
         ]
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             for name in names:
                 await broker.subscribe(name)
             for number, name in enumerate(names):
@@ -170,7 +173,7 @@ class BrokerSuite:
             Publication(bytes(range(256)), kind=PayloadKind.BINARY),
             Publication(b"", kind=PayloadKind.BINARY),
         ]
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             await broker.subscribe("a")
             for each in sent:
                 await broker.publish("a", each, LOG)
@@ -181,7 +184,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_concurrent_publishes_get_different_positions_and_arrive_in_their_order(self) -> None:
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             await broker.subscribe("a")
             positions = await asyncio.gather(*(broker.publish("a", publication(n), LOG) for n in range(50)))
             assert sorted(position.offset for position in positions) == list(range(1, 51))
@@ -194,7 +197,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_signals_have_no_position_and_no_history(self) -> None:
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             await broker.subscribe("a")
             for n in range(3):
                 assert await broker.publish("a", publication(n), SIGNAL) == Position("", 0)
@@ -208,7 +211,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_who_subscribes_hears_every_later_publication(self) -> None:
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             for n in range(20):
                 await broker.publish("a", publication(n), LOG)
                 if n == 9:
@@ -224,7 +227,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_after_close_nothing_is_heard(self) -> None:
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             await broker.subscribe("a")
             await broker.publish("a", publication(1), LOG)
             await recorder.heard(publications=1)
@@ -235,7 +238,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_pages_forwards(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for n in range(1, 8):
                 top = await broker.publish("a", publication(n), LOG)
 
@@ -256,7 +259,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_pages_backwards(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for n in range(1, 8):
                 top = await broker.publish("a", publication(n), LOG)
 
@@ -271,7 +274,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_pages_are_cut_at_their_bytes_but_hold_at_least_one(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for n in range(10, 15):
                 await broker.publish("a", publication(n), LOG)
             page = await broker.history("a", None, limit=9, max_bytes=4)
@@ -283,7 +286,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_a_position_that_is_no_good_gives_nothing_and_says_so(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for n in range(3):
                 top = await broker.publish("a", publication(n), LOG)
             for since in (Position("other", 1), Position("", 1), Position(top.epoch, 4)):
@@ -293,7 +296,7 @@ class BrokerSuite:
     @pytest.mark.asyncio
     async def test_only_so_many_are_kept_and_who_is_further_behind_is_told(self) -> None:
         options = PublishOptions(history_size=3)
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for n in range(1, 6):
                 top = await broker.publish("a", publication(n), options)
             assert numbers(await broker.history("a", None, limit=9, max_bytes=ALL)) == [3, 4, 5]
@@ -305,7 +308,7 @@ class BrokerSuite:
     @pytest.mark.asyncio
     async def test_a_log_that_keeps_nothing_still_numbers(self) -> None:
         options = PublishOptions(history_size=0)
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             await broker.subscribe("a")
             first = await broker.publish("a", publication(1), options)
             second = await broker.publish("a", publication(2), options)
@@ -318,7 +321,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_a_channel_that_was_only_read_continues_from_what_the_reader_was_told(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for name, options in (("a", LOG), ("b", LATEST)):
                 empty = await broker.history(name, None, limit=0, max_bytes=0)
                 assert (empty.publications, empty.top.offset, bool(empty.top.epoch)) == ((), 0, True)
@@ -330,7 +333,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_latest_keeps_the_newest_value_of_each_key_in_offset_order(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for n, key in enumerate(("x", "y", "x", "", "z", "y"), 1):
                 top = await broker.publish("a", publication(n, key), LATEST)
             page = await broker.history("a", None, limit=9, max_bytes=ALL)
@@ -340,7 +343,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_latest_from_a_position_that_is_no_good_gives_all_values_and_says_so(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for n, key in enumerate("xyz", 1):
                 await broker.publish("a", publication(n, key), LATEST)
             page = await broker.history("a", Position("other", 2), limit=9, max_bytes=ALL)
@@ -349,7 +352,7 @@ class BrokerSuite:
     @pytest.mark.asyncio
     async def test_latest_keeps_so_many_keys_and_who_missed_a_forgotten_one_is_told(self) -> None:
         options = PublishOptions(delivery="latest", key_limit=2)
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for n, key in enumerate("xyz", 1):
                 top = await broker.publish("a", publication(n, key), options)
             page = await broker.history("a", Position(top.epoch, 0), limit=9, max_bytes=ALL)
@@ -362,7 +365,7 @@ class BrokerSuite:
     @pytest.mark.asyncio
     async def test_the_same_key_and_bytes_are_one_publication(self) -> None:
         options = PublishOptions(idempotency_key="k", publisher="ada")
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             await broker.subscribe("a")
             positions = [await broker.publish("a", publication(7), options) for _ in range(3)]
             assert len(set(positions)) == 1
@@ -374,7 +377,7 @@ class BrokerSuite:
     @pytest.mark.asyncio
     async def test_concurrent_publishes_with_one_key_are_one_publication(self) -> None:
         options = PublishOptions(idempotency_key="k", publisher="ada")
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             positions = await asyncio.gather(*(broker.publish("a", publication(7), options) for _ in range(10)))
             assert len(set(positions)) == 1
             assert numbers(await broker.history("a", None, limit=99, max_bytes=ALL)) == [7]
@@ -382,7 +385,7 @@ class BrokerSuite:
     @pytest.mark.asyncio
     async def test_the_same_key_with_other_bytes_is_a_conflict_and_publishes_nothing(self) -> None:
         options = PublishOptions(idempotency_key="k", publisher="ada")
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             await broker.publish("a", publication(7), options)
             with pytest.raises(IdempotencyConflict) as conflict:
                 await broker.publish("a", publication(8), options)
@@ -391,7 +394,7 @@ class BrokerSuite:
 
     @pytest.mark.asyncio
     async def test_keys_are_apart_by_channel_and_publisher(self) -> None:
-        async with _opened(self) as [(broker, _)]:
+        async with opened(self) as [(broker, _)]:
             for channel, publisher in (("a", "ada"), ("a", "bob"), ("b", "ada")):
                 options = PublishOptions(idempotency_key="k", publisher=publisher)
                 await broker.publish(channel, publication(7), options)
@@ -401,7 +404,7 @@ class BrokerSuite:
     @pytest.mark.asyncio
     async def test_keys_hold_for_signals_too(self) -> None:
         options = PublishOptions(delivery="signal", idempotency_key="k", publisher="ada")
-        async with _opened(self) as [(broker, recorder)]:
+        async with opened(self) as [(broker, recorder)]:
             await broker.subscribe("a")
             await broker.publish("a", publication(7), options)
             await broker.publish("a", publication(7), options)
@@ -415,7 +418,7 @@ class BrokerSuite:
     async def test_all_nodes_hear_one_order_and_read_one_log(self) -> None:
         if not self.is_shared:
             return
-        async with _opened(self, 2) as [(first, heard_first), (second, heard_second)]:
+        async with opened(self, 2) as [(first, heard_first), (second, heard_second)]:
             await first.subscribe("a")
             await second.subscribe("a")
             await asyncio.gather(
@@ -433,75 +436,7 @@ class BrokerSuite:
         if not self.is_shared:
             return
         options = PublishOptions(idempotency_key="k", publisher="ada")
-        async with _opened(self, 2) as [(first, _), (second, _)]:
+        async with opened(self, 2) as [(first, _), (second, _)]:
             assert await first.publish("a", publication(7), options) == await second.publish(
                 "a", publication(7), options
             )
-
-
-class PresenceSuite:
-    """Members, counts, revisions."""
-
-    is_shared = True
-
-    def brokers(self, count: int) -> AbstractAsyncContextManager[list[Storage]]:
-        """`count` stores on one empty storage."""
-        raise NotImplementedError
-
-    @pytest.mark.asyncio
-    async def test_joins_and_leaves_are_told_once_with_rising_revisions(self) -> None:
-        async with _opened(self) as [(store, recorder)]:
-            await store.subscribe("a")
-            await store.enter("a", ClientInfo(user="ada", client="c1"))
-            await store.enter("a", ClientInfo(user="ada", client="c1"))
-            await store.enter("a", ClientInfo(user="bob", client="c2"))
-            await store.leave("a", "c1")
-            await store.leave("a", "c1")
-            await store.leave("a", "nobody")
-            await store.enter("a", ClientInfo(user="ada", client="c1"))
-            await recorder.heard(changes=4)
-            assert recorder.changes == [
-                ("joined", "a", "c1", 1),
-                ("joined", "a", "c2", 2),
-                ("left", "a", "c1", 3),
-                ("joined", "a", "c1", 4),
-            ]
-
-    @pytest.mark.asyncio
-    async def test_members_and_counts(self) -> None:
-        async with _opened(self) as [(store, _)]:
-            assert await store.members("a") == ({}, 0)
-            assert await store.counts("a") == (0, 0)
-            infos = [ClientInfo(user=user, client=f"c{n}") for n, user in enumerate(("ada", "ada", "bob", "", ""))]
-            for info in infos:
-                await store.enter("a", info)
-            members, rev = await store.members("a")
-            assert (dict(members), rev) == ({info.client: info for info in infos}, 5)
-            assert await store.counts("a") == (5, 3)
-            assert await store.members("b") == ({}, 0)
-
-    @pytest.mark.asyncio
-    async def test_entering_again_replaces_what_is_known(self) -> None:
-        async with _opened(self) as [(store, _)]:
-            await store.enter("a", ClientInfo(user="ada", client="c1"))
-            await store.enter("a", ClientInfo(user="bob", client="c1"))
-            members, rev = await store.members("a")
-            assert (dict(members), rev) == ({"c1": ClientInfo(user="bob", client="c1")}, 1)
-            assert await store.counts("a") == (1, 1)
-
-    @pytest.mark.asyncio
-    async def test_the_revision_never_falls_back_also_while_nobody_is_there(self) -> None:
-        async with _opened(self) as [(store, _)]:
-            await store.enter("a", ClientInfo(client="c1"))
-            await store.leave("a", "c1")
-            assert await store.members("a") == ({}, 2)
-            await store.enter("a", ClientInfo(client="c1"))
-            assert (await store.members("a"))[1] == 3
-
-    @pytest.mark.asyncio
-    async def test_what_members_gives_does_not_change_afterwards(self) -> None:
-        async with _opened(self) as [(store, _)]:
-            await store.enter("a", ClientInfo(client="c1"))
-            members, _ = await store.members("a")
-            await store.leave("a", "c1")
-            assert list(members) == ["c1"]

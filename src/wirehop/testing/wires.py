@@ -11,52 +11,19 @@ wait has a limit and raises `TimeoutError`.
 """
 
 import asyncio
-import contextlib
 import json
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol
-from urllib.parse import quote
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as open_websocket
-from websockets.exceptions import ConnectionClosed
-
-from wirehop.testing import http
+from wirehop.testing.carriers import Carrier, Gone, Message, PollCarrier, SseCarrier, Take, WebSocketCarrier, quietly
 from wirehop.testing.http import SECONDS, Headers
 
 CONNECT_ID = 4_294_967_295
 WIRES = ("websocket", "sse", "long-poll", "short-poll", "jsonp")
 """Every wire of the session protocol."""
-POLL_INTERVAL = 0.02
-"""Seconds between short polls."""
 LONG_WAIT = 20.0
 """Seconds for which a long poll asks to be held."""
-
-Message = dict[str, Any]
-Take = Callable[[bytes], None]
-
-
-class Carrier(Protocol):
-    """One wire. It hands lines (each one reply, push or ping) to `take`, and says by `gone` that it is over."""
-
-    needs_numbers: bool
-
-    async def open(self, connect: Message) -> None:
-        """Open the wire and send the connect command."""
-        ...
-
-    async def post(self, commands: Sequence[Message]) -> None:
-        """Send commands, in one message or body."""
-        ...
-
-    def cut(self) -> None:
-        """Drop the TCP connections without closing anything."""
-        ...
-
-    async def close(self) -> None:
-        """Close as a good client does, and wait until nothing is left."""
-        ...
 
 
 class Conversation:
@@ -66,7 +33,7 @@ class Conversation:
     disconnect push. Set `answers_pings` to False to be a peer that does not.
     """
 
-    def __init__(self, name: str, carrier: Callable[[Take, Callable[[int, str], None]], Carrier]) -> None:
+    def __init__(self, name: str, carrier: Callable[[Take, Gone], Carrier]) -> None:
         self.name = name
         self.lines: list[bytes] = []
         self.pings = 0
@@ -218,226 +185,9 @@ class Conversation:
             self._waiting.discard(changed)
 
     def _spawn(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.get_running_loop().create_task(_quiet(start))
+        task = asyncio.get_running_loop().create_task(quietly(start))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _quiet(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with contextlib.suppress(OSError, ConnectionClosed, TimeoutError, EOFError):
-        await start()
-
-
-def _lines(commands: Sequence[Message]) -> str:
-    return "\n".join(json.dumps(command) for command in commands)
-
-
-class WebSocketCarrier:
-    """A WebSocket of the `websockets` library; commands are lines of one message."""
-
-    needs_numbers = False
-
-    def __init__(self, port: int, take: Take, gone: Callable[[int, str], None], *, headers: Headers = ()) -> None:
-        self.socket: ClientConnection | None = None
-        self._port = port
-        self._headers = headers
-        self._take, self._gone = take, gone
-        self._reading: asyncio.Task[None] | None = None
-
-    async def dial(self) -> ClientConnection:
-        """Open the socket and say nothing."""
-        self.socket = await open_websocket(
-            f"ws://127.0.0.1:{self._port}/connection/websocket",
-            additional_headers=list(self._headers),
-            compression=None,
-            ping_interval=None,
-            max_size=None,
-            proxy=None,
-            close_timeout=1,
-        )
-        self._reading = asyncio.create_task(self._read(self.socket))
-        return self.socket
-
-    async def open(self, connect: Message) -> None:
-        if self.socket is None:
-            await self.dial()
-        await self.post([connect])
-
-    async def post(self, commands: Sequence[Message]) -> None:
-        assert self.socket is not None
-        await self.socket.send(_lines(commands))
-
-    def cut(self) -> None:
-        if self.socket is not None:
-            self.socket.transport.abort()
-
-    async def close(self) -> None:
-        if self.socket is not None:
-            await self.socket.close()
-        if self._reading is not None:
-            await self._reading
-
-    async def _read(self, socket: ClientConnection) -> None:
-        try:
-            async for message in socket:
-                for line in message.encode().split(b"\n") if isinstance(message, str) else [message]:
-                    self._take(line)
-        except ConnectionClosed:
-            pass
-        self._gone(socket.close_code or 1006, socket.close_reason or "")
-
-
-class SseCarrier:
-    """An event stream down, `POST /emulation` up."""
-
-    needs_numbers = False
-
-    def __init__(self, port: int, take: Take, gone: Callable[[int, str], None], *, headers: Headers = ()) -> None:
-        self.response: http.Response | None = None
-        self._port = port
-        self._headers = headers
-        self._take, self._gone = take, gone
-        self._secret = self._node = ""
-        self._is_known = asyncio.Event()
-        self._reading: asyncio.Task[None] | None = None
-
-    async def open(self, connect: Message) -> None:
-        target = "/connection/sse?cf_connect=" + quote(json.dumps(connect))
-        if len(target) > 4096:
-            answer = await http.request(
-                self._port, "POST", "/connection/sse", headers=self._headers, body=json.dumps(connect).encode()
-            )
-            target = "/connection/sse?cf_ticket=" + answer.json()["cf_ticket"]
-        self.response = await http.open_response(self._port, "GET", target, headers=self._headers)
-        if self.response.status != 200:
-            raise OSError(f"{self.response.status}: {(await self.response.body()).decode()}")
-        self._reading = asyncio.create_task(self._read(self.response))
-
-    async def post(self, commands: Sequence[Message]) -> None:
-        async with asyncio.timeout(SECONDS):
-            await self._is_known.wait()
-        body = json.dumps({"session": self._secret, "node": self._node, "data": _lines(commands)})
-        answer = await http.request(self._port, "POST", "/emulation", headers=self._headers, body=body.encode())
-        if answer.status not in (204, 404):  # 404: the session ended meanwhile, and says so on the stream
-            raise OSError(f"{answer.status}: {answer.body.decode()}")
-
-    def cut(self) -> None:
-        if self.response is not None:
-            self.response.cut()
-
-    async def close(self) -> None:
-        if self.response is not None:
-            await self.response.close()
-        if self._reading is not None:
-            await self._reading
-
-    async def _read(self, response: http.Response) -> None:
-        blocks = http.Blocks(response)
-        try:
-            while True:
-                block = await blocks.next(timeout=3600)
-                line = "\n".join(value for name, value in block if name == "data").encode()
-                result = json.loads(line).get("connect")
-                if result is not None:
-                    self._secret, self._node = result["session"], result["node"]
-                    self._is_known.set()
-                self._take(line)
-        except (EOFError, OSError, asyncio.IncompleteReadError):
-            pass
-        self._gone(0, "the stream ended")
-
-
-class PollCarrier:
-    """Numbered polls, one always out. `wait` 0 is short polling; `is_script`: as JSONP."""
-
-    needs_numbers = True
-
-    def __init__(
-        self,
-        port: int,
-        take: Take,
-        gone: Callable[[int, str], None],
-        *,
-        wait: float,
-        is_script: bool = False,
-        headers: Headers = (),
-    ) -> None:
-        self.wait = wait
-        self.session = ""
-        self.ack = 0
-        self.number = 0
-        self._port = port
-        self._headers = headers
-        self._is_script = is_script
-        self._take, self._gone = take, gone
-        self._is_over = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._is_known = asyncio.Event()
-
-    async def open(self, connect: Message) -> None:
-        self._nonce = f"nonce-{id(self)}-{id(connect)}"
-        self._start([connect])
-        async with asyncio.timeout(SECONDS):
-            await self._is_known.wait()
-
-    async def post(self, commands: Sequence[Message]) -> None:
-        if not self._is_over:
-            self._start([command for command in commands if command])
-
-    def cut(self) -> None:
-        self._is_over = True
-        for task in self._tasks:
-            task.cancel()
-
-    async def close(self) -> None:
-        self.cut()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def ask(self, body: Message) -> tuple[int, Message]:
-        """One poll exactly as given: status and answer."""
-        data = json.dumps(body)
-        if not self._is_script:
-            answer = await http.request(
-                self._port, "POST", "/connection/poll", headers=self._headers, body=data.encode(), timeout=60
-            )
-            return answer.status, answer.json()
-        target = "/connection/jsonp?callback=go&body=" + quote(data)
-        answer = await http.request(self._port, "GET", target, headers=self._headers, timeout=60)
-        script = answer.body
-        if not (script.startswith(b"/**/go(") and script.endswith(b");")):
-            raise OSError(f"not the script that was asked for: {script[:200]!r}")
-        result = json.loads(script[7:-2])
-        return (404 if result.get("error", {}).get("code") == 102 else 200), result
-
-    def _start(self, commands: list[Message]) -> None:
-        task = asyncio.create_task(_quiet(lambda: self._poll(commands)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _poll(self, commands: list[Message]) -> None:
-        self.number += 1
-        number = self.number
-        who = {"session": self.session} if self.session else {"nonce": self._nonce}
-        status, answer = await self.ask(
-            {**who, "poll": number, "ack": self.ack, "wait": self.wait, "commands": commands}
-        )
-        if status != 200 or "error" in answer:
-            self._is_over = True
-            self._is_known.set()
-            self._gone(status, json.dumps(answer))
-            return
-        self.session = answer["session"]
-        self._is_known.set()
-        if answer.get("batch") == self.ack + 1:
-            self.ack += 1
-            for reply in answer["replies"]:
-                self._take(json.dumps(reply).encode())
-                self._is_over = self._is_over or "disconnect" in reply.get("push", {})
-        if number == self.number and not self._is_over:
-            if not self.wait:
-                await asyncio.sleep(POLL_INTERVAL)
-            if number == self.number and not self._is_over:
-                self._start([])
 
 
 def open_wire(name: str, port: int, *, headers: Headers = ()) -> Conversation:

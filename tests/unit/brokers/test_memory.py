@@ -13,13 +13,13 @@ from wirehop.testing.brokers import (
     LATEST,
     LOG,
     BrokerSuite,
-    PresenceSuite,
     Recorder,
     Storage,
     numbers,
     publication,
 )
 from wirehop.testing.clock import CountingIds, ManualClock
+from wirehop.testing.presence import PresenceSuite
 
 
 class TestMemoryBroker(BrokerSuite, PresenceSuite):

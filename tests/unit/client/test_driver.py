@@ -26,6 +26,8 @@ class Wire:
         self.listener: Any = None
         self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.last_words: BaseException | None = None
+        self.may_end = asyncio.Event()
+        self.may_end.set()
 
     async def run(self, listener: Listener) -> None:
         self.listener = listener
@@ -33,6 +35,7 @@ class Wire:
         try:
             await self.end
         except asyncio.CancelledError:
+            await self.may_end.wait()
             raise self.last_words or asyncio.CancelledError from None
 
     def send(self, commands: Sequence[Command]) -> None:
@@ -72,11 +75,16 @@ async def test_the_last_words_of_a_wire_that_was_dropped_are_not_heard() -> None
     desk = Desk()
     first = await desk.connected()
     first.last_words = WireLost(3500, "too late")
+    first.may_end.clear()
     first.listener.received([disconnect(3001)])
     assert desk.driver.state is ClientState.WAITING
     while first in desk.wires and len(desk.wires) == 1:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
     first.listener.received([ADMITTED])
+    first.may_end.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
     assert desk.driver.state is ClientState.CONNECTING, "what an old wire receives says nothing about the new one"
     assert [change.code for change in desk.states if change.state is ClientState.CLOSED] == []
     await desk.driver.close()
