@@ -41,8 +41,9 @@ async def fill(server: Server, channel: str, count: int) -> Position:
 async def begin(stream: http.Blocks) -> str:
     """Read the beginning of an event stream: the id it starts from."""
     assert await stream.next() == [("retry", "3000")]
-    ((name, value),) = await stream.next()
+    ((name, value), *rest) = await stream.next()
     assert name == "id"
+    assert rest == [("event", "position"), ("data", "{}")]
     return value
 
 

@@ -412,7 +412,6 @@ async def test_draining_ends_event_streams_with_a_time_to_come_back(serve: Any) 
 
 
 @pytest.mark.asyncio
-@pytest.mark.xfail(strict=True, reason="LongPollWire.close asks a session that has forgotten its subscriptions")
 async def test_draining_answers_held_polls_with_the_cursor_that_they_had(serve: Any) -> None:
     served = serve("--server-drain", "300ms", *OPEN)
     async with http_to(served) as http, asyncio.timeout(SECONDS):

@@ -222,7 +222,6 @@ async def test_signals_are_dropped_and_counted(server: Server, kind: str) -> Non
     await slow.close()
 
 
-@pytest.mark.xfail(reason="core/slot.py: one flush of many signals is counted as one dropped", strict=True)
 async def test_every_dropped_signal_of_one_turn_is_counted(server: Server) -> None:
     slow = await read(server, "websocket", "signal:a")
     slow.stall()

@@ -68,7 +68,6 @@ def test_nothing_is_missing_or_doubled_after_a_cut(
 
 
 def test_a_stream_that_was_cut_before_its_first_event_misses_nothing(
-    request: pytest.FixtureRequest,
     browser: Browser,
     server: Server,
     start_proxy: Callable[[Server], Proxy],
@@ -76,15 +75,7 @@ def test_a_stream_that_was_cut_before_its_first_event_misses_nothing(
     watch: Watch,
     room: str,
 ) -> None:
-    """The id-only block at the beginning is its position, for browsers that take it."""
-    if browser.browser_type.name == "firefox":
-        request.applymarker(
-            pytest.mark.xfail(
-                raises=AssertionError,
-                reason="Firefox takes no id from a block without data, so what was published meanwhile is lost to it "
-                "in silence; a first event with data and a name that nobody listens to would give it the position",
-            )
-        )
+    """The stream begins with an event that gives its position: Firefox takes no id from a block without data."""
     watch.expect()
     proxy = start_proxy(server)
     page = open_page(browser, proxy.url)

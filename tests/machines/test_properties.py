@@ -5,6 +5,7 @@ them; the logs, the poll wire's two halves and the readers of bytes against the 
 should do.
 """
 
+import json
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -12,22 +13,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from test_poll_walk import PollWorld
 
 from wirehop.client.machine import ClientState
-from wirehop.codecs.frame import Frame, Lane
+from wirehop.client.messages import decode_replies
+from wirehop.codecs.cursor import decode_position, decode_positions, encode_position, encode_positions
+from wirehop.codecs.event_stream import Event, EventStreamDecoder, encode_event
+from wirehop.codecs.frame import Lane
+from wirehop.codecs.json_lines import JsonLines, encode_command
+from wirehop.core.batches import Batches, Give
+from wirehop.core.errors import BadMessage
 from wirehop.core.limits import Limits
+from wirehop.core.log import LatestLog, Log
 from wirehop.core.messages import (
     Command,
     PingRequest,
     Position,
     Publication,
     PublishRequest,
+    RpcRequest,
+    SendRequest,
+    SubscribeRequest,
 )
+from wirehop.core.numbers import CommandNumbers
 from wirehop.core.recovery import HistoryPage
 from wirehop.core.session import SessionState
 from wirehop.core.slot import NOT_LIVE, Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
 from wirehop.hub import Hub
-from wirehop.hub.cohort import Cohort
 from wirehop.testing.clock import CountingIds
 from wirehop.testing.pair import Pair, VirtualBroker
 
@@ -319,17 +331,9 @@ def test_the_fast_lane_writes_what_the_machine_would(delivery: str) -> None:
     check()
 
 
-def test_the_comparison_finds_a_fast_lane_that_skips_the_offset_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(self: Hub, cohort: Cohort, frames: list[Frame], first: int, after: int) -> bool:
-        if not cohort.live:
-            return False
-        buffer = cohort.lane.join(frames)
-        cohort.next = after
-        for out in cohort.live.values():
-            out.write(buffer)
-        return True
-
-    monkeypatch.setattr(Hub, "_fast_lane", careless)
+def test_the_comparison_finds_a_buffer_that_lacks_a_publication(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Lane.join
+    monkeypatch.setattr(Lane, "join", lambda self, frames: right(self, frames[:2]))
     with pytest.raises(AssertionError):
         test_the_fast_lane_writes_what_the_machine_would("log")
 
@@ -340,8 +344,22 @@ CHANNELS = ("a", "b", "c")
 KEYS = 3
 TAIL_BYTES = 6
 WEIGHTS = {
-    "publish": 5, "request": 1, "hear": 4, "flush": 3, "read": 4, "answer": 4, "up": 4, "down": 4, "reconnect": 3,
-    "cut": 1, "pause": 1, "resume": 1, "restart": 1, "lose": 1, "subscribe": 1, "unsubscribe": 1,
+    "publish": 5,
+    "request": 1,
+    "hear": 4,
+    "flush": 3,
+    "read": 4,
+    "answer": 4,
+    "up": 4,
+    "down": 4,
+    "reconnect": 3,
+    "cut": 1,
+    "pause": 1,
+    "resume": 1,
+    "restart": 1,
+    "lose": 1,
+    "subscribe": 1,
+    "unsubscribe": 1,
 }
 """How often each step is tried where it is possible. Troubles have a budget too: else nothing else would happen."""
 INDEXED = ("publish", "request", "read", "answer", "subscribe", "unsubscribe")
@@ -637,3 +655,373 @@ def test_a_conversation_survives_any_schedule() -> None:
 
 def test_a_conversation_whose_channels_come_and_go_survives_any_schedule() -> None:
     run_state_machine_as_test(ChangingSchedule, settings=examples(100, steps=60))
+
+
+# ---- logs ------------------------------------------------------------------------------------------------------------
+
+APPENDS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30), st.integers(0, 2)), max_size=25)
+"""Each: seconds that pass, bytes of payload, key."""
+
+
+def appended(log: Log | LatestLog, appends: list[tuple[int, int, int]]) -> tuple[list[tuple[Publication, int]], int]:
+    """All publications ever, with the time of each, and the time now."""
+    now, ever = 0, []
+    for passed, size, key in appends:
+        now += passed
+        ever.append((log.append(Publication(b"x" * size, key=f"k{key}"), now), now))
+    return ever, now
+
+
+def naive_cut(entries: list[Publication], limit: int, max_bytes: int) -> tuple[tuple[Publication, ...], bool]:
+    """As many as both limits allow, but one in any case where the count allows one."""
+    taken: list[Publication] = []
+    for entry in entries:
+        is_too_much = sum(len(each.data) for each in [*taken, entry]) > max_bytes and taken
+        if len(taken) == limit or is_too_much:
+            return tuple(taken), True
+        taken.append(entry)
+    return tuple(taken), False
+
+
+@examples(400)
+@given(
+    APPENDS,
+    st.integers(0, 6),
+    st.integers(1, 8),
+    st.one_of(st.none(), st.tuples(st.sampled_from(["e", "e", "e", "other", ""]), st.integers(0, 27))),
+    st.integers(-1, 6),
+    st.integers(0, 60),
+)
+def test_a_log_reads_like_a_list(
+    appends: list[tuple[int, int, int]], size: int, age: int, since: tuple[str, int] | None, limit: int, max_bytes: int
+) -> None:
+    log = Log("e", size=size, age=age)
+    ever, now = appended(log, appends)
+    assert [publication.offset for publication, _ in ever] == [*range(1, len(ever) + 1)]
+    kept = [publication for publication, at in ever[max(0, len(ever) - size) :] if at > now - age]
+    position = None if since is None else Position(*since)
+    page = log.read(position, now, limit=limit, max_bytes=max_bytes)
+    assert page.top == Position("e", len(ever))
+    if position is None:
+        wanted, is_complete = kept, True
+    else:
+        wanted = [publication for publication, _ in ever if publication.offset > position.offset]
+        is_complete = position.epoch == "e" and position.offset <= len(ever) and all(each in kept for each in wanted)
+    assert page.is_complete is is_complete
+    assert (page.publications, page.has_more) == (naive_cut(wanted, limit, max_bytes) if is_complete else ((), False))
+
+
+@examples(400)
+@given(
+    APPENDS,
+    st.integers(0, 3),
+    st.integers(1, 8),
+    st.one_of(st.none(), st.tuples(st.sampled_from(["e", "e", "e", "other", ""]), st.integers(0, 27))),
+    st.integers(-1, 6),
+    st.integers(0, 60),
+)
+def test_a_latest_log_reads_like_a_dict(
+    appends: list[tuple[int, int, int]], keys: int, age: int, since: tuple[str, int] | None, limit: int, max_bytes: int
+) -> None:
+    log = LatestLog("e", keys=keys, age=age)
+    values: dict[str, tuple[Publication, int]] = {}
+    lost = 0  # the highest offset of a value that went without a newer one of its key
+    ever, now = [], 0
+    for passed, size, key in appends:
+        now += passed
+        publication = log.append(Publication(b"x" * size, key=f"k{key}"), now)
+        ever.append(publication)
+        values.pop(publication.key, None)
+        values[publication.key] = (publication, now)
+        for name, (held, at) in list(values.items()):
+            if at <= now - age or len(values) > keys:
+                del values[name]
+                lost = max(lost, held.offset)
+    assert [publication.offset for publication in ever] == [*range(1, len(ever) + 1)]
+    position = None if since is None else Position(*since)
+    page = log.read(position, now, limit=limit, max_bytes=max_bytes)
+    is_good = position is not None and position.epoch == "e" and lost <= position.offset <= len(ever)
+    after = position.offset if position is not None and is_good else 0
+    wanted = [publication for publication, _ in values.values() if publication.offset > after]
+    assert page.is_complete is (position is None or is_good)
+    assert (page.publications, page.has_more) == naive_cut(wanted, limit, max_bytes)
+    if is_good:  # what the client has, and this, is the newest of every key that changed
+        newest = {each.key: each for each in ever if each.offset > after}
+        assert all(newest[each.key] == each for each in wanted)
+
+
+@examples(200)
+@given(APPENDS, st.integers(0, 6), st.one_of(st.none(), st.integers(0, 27)), st.integers(-1, 6), st.booleans())
+def test_backwards_pages_join_to_the_log_reversed(
+    appends: list[tuple[int, int, int]], size: int, before: int | None, limit: int, is_latest: bool
+) -> None:
+    log: Log | LatestLog = LatestLog("e", keys=size, age=1e9) if is_latest else Log("e", size=size, age=1e9)
+    _, now = appended(log, appends)
+    kept = log.read(None, now, limit=-1, max_bytes=10_000).publications
+    since = None if before is None else Position("e", before)
+    page = log.read(since, now, limit=limit, max_bytes=10_000, reverse=True)
+    wanted = [each for each in reversed(kept) if before is None or each.offset < before]
+    assert (page.publications, page.has_more) == naive_cut(wanted, limit, 10_000)
+
+
+# ---- the poll wire -----------------------------------------------------------------------------------------------------
+
+POLL_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["command", "push", "push", "poll", "poll", "arrives", "arrives", "answered", "answered"])
+        | st.sampled_from(["lose-poll", "lose-answer", "twice"]),
+        st.integers(0, 3),
+    ),
+    max_size=80,
+)
+
+
+@examples(400)
+@given(POLL_STEPS, st.integers(1, 40))
+def test_polls_over_a_bad_network_give_everything_once_and_in_order(
+    steps: list[tuple[str, int]], max_bytes: int
+) -> None:
+    plenty = dict.fromkeys(("command", "push", "poll", "lose-poll", "lose-answer", "twice"), 1000)
+    world = PollWorld(batches=lambda **_: Batches(max_bytes=max_bytes), **plenty)
+    for word, index in steps:
+        flying = {"arrives": world.polls, "answered": world.answers, "lose-answer": world.answers}.get(
+            word, world.polls
+        )
+        if word in ("command", "push", "poll"):
+            if word != "command" or len(world.client.open) < 4:
+                world.do(word)
+        elif flying:
+            world.do(f"{word} {index % len(flying)}")
+        world.check()
+    world.settle(most=300)
+    world.check()
+    world.check_at_rest()
+
+
+@examples(200)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 12), st.integers(0, 6)), max_size=60), st.integers(0, 30))
+def test_batches_hold_no_more_than_they_may(steps: list[tuple[bool, int, int]], max_bytes: int) -> None:
+    """Each step adds an item (of so many bytes) or polls (with an acknowledgement that lags behind by so many)."""
+    batches = Batches(max_bytes=max_bytes)
+    poll = newest = 0
+    given: dict[int, tuple[bytes, ...]] = {}
+    for is_add, size, lag in steps:
+        if is_add:
+            if not batches.is_full:
+                batches.add(b"x" * size)
+            continue
+        poll += 1
+        verdict = batches.poll(poll, max(0, newest - lag))
+        if isinstance(verdict, Give):
+            assert verdict.number in (newest, newest + 1)
+            assert given.setdefault(verdict.number, tuple(verdict.items)) == tuple(verdict.items), "a batch has changed"
+            newest = verdict.number
+            assert verdict.items
+            assert sum(map(len, verdict.items[1:])) <= max_bytes
+
+
+@examples(300)
+@given(
+    st.lists(st.integers(1, 12), max_size=80),
+    st.integers(1, 6),
+)
+def test_numbered_commands_run_once_and_in_order_however_they_arrive(arrivals: list[int], most: int) -> None:
+    numbers = CommandNumbers(max_count=most, max_bytes=1000)
+    ran: list[int] = []
+    arrived: set[int] = set()
+    for now, number in enumerate(arrivals):
+        try:
+            ready = numbers.accept(Command(number, ping=PingRequest()), 1, float(now))
+        except OverflowError:
+            waiting = arrived - set(ran)
+            assert len(waiting) == most
+            assert number not in arrived
+            continue
+        arrived.add(number)
+        ran += [command.id for command in ready]
+        waiting = {each for each in arrived if each >= numbers.next}
+        assert ran == [*range(1, numbers.next)]
+        assert len(waiting) <= most
+        assert (numbers.gap_since is not None) is bool(waiting)
+        assert numbers.next not in arrived
+
+
+# ---- readers of bytes --------------------------------------------------------------------------------------------------
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+STREAM_LINES = st.sampled_from(
+    ["data", "data:", "data: ", "data:  x", "data: é€😀", "id: 1", "id:2", "id", "id: a\0b", "event: e", "event", ": c"]
+    + ["", "", "", "retry: 10", "retry: x", "retry:", "nothing: at all", " data: x", "\ufeffdata: x"]
+)
+STREAMS = st.lists(st.tuples(STREAM_LINES | TEXTS, st.sampled_from(["\n", "\r", "\r\n"])), max_size=15)
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+
+
+def read_stream(parts: list[bytes]) -> tuple[list[Event], str, int | None, int]:
+    decoder = EventStreamDecoder()
+    events = [event for part in parts for event in decoder.feed(part)]
+    return events, decoder.last_id, decoder.retry, decoder.comments
+
+
+def naive_events(text: str) -> tuple[list[Event], str, int | None]:
+    """The algorithm of the HTML standard, section 9.2.6, on the whole text at once."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")[:-1]
+    events, data, kind, id_buffer, last_id, retry = [], "", "", "", "", None
+    for line in lines:
+        if not line:
+            last_id = id_buffer
+            if data:
+                events.append(Event(data.removesuffix("\n"), kind or "message", last_id))
+            data = kind = ""
+            continue
+        if line.startswith(":"):
+            continue
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            data += value + "\n"
+        elif field == "event":
+            kind = value
+        elif field == "id" and "\0" not in value:
+            id_buffer = value
+        elif field == "retry" and value and all(digit in "0123456789" for digit in value):
+            retry = int(value)
+    return events, last_id, retry
+
+
+@examples(600)
+@given(st.booleans(), STREAMS, st.lists(st.integers(0, 400), max_size=6))
+def test_an_event_stream_reads_as_the_standard_says_in_any_pieces(
+    has_bom: bool, lines: list[tuple[str, str]], cuts: list[int]
+) -> None:
+    text = "\ufeff" * has_bom + "".join(line + end for line, end in lines)
+    events, _, retry = naive_events(text)
+    for parts in ([text.encode()], pieces(text.encode(), cuts), [bytes([byte]) for byte in text.encode()]):
+        got, _, got_retry, _ = read_stream(parts)
+        assert got == events
+        assert got_retry == retry
+
+
+@examples(300)
+@given(STREAMS)
+def test_the_last_event_id_is_that_of_events_that_came_whole(lines: list[tuple[str, str]]) -> None:
+    """HTML standard 9.2.6: the id is kept in a buffer and becomes the last event id at the blank line.
+
+    A client that reconnects with the id of an event that was cut off before its blank line never gets that event.
+    """
+    text = "".join(line + end for line, end in lines)
+    assert read_stream([text.encode()])[1] == naive_events(text)[1]
+
+
+@examples(300)
+@given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=5))
+def test_an_event_stream_of_any_bytes_reads_the_same_in_any_pieces(data: bytes, cuts: list[int]) -> None:
+    assert read_stream([data]) == read_stream(pieces(data, cuts))
+
+
+@examples(200)
+@given(
+    TEXTS,
+    st.from_regex(r"[A-Za-z0-9_.-]{0,8}", fullmatch=True),
+    st.none() | st.from_regex(r"[\w:-]{0,8}", fullmatch=True),
+)
+def test_an_encoded_event_is_read_back(data: str, event: str, id_: str | None) -> None:
+    got, last_id, _, _ = read_stream([encode_event(data.encode(), event=event, id=id_)])
+    as_lines = data.replace("\r\n", "\n").replace("\r", "\n")
+    assert got == [Event(as_lines, event or "message", id_ or "")]
+    assert last_id == (id_ or "")
+
+
+CODEC = JsonLines()
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+).map(lambda value: json.dumps(value).encode())
+RAWS = JSONS.map(msgspec.Raw)
+COMMANDS = st.builds(
+    lambda number, parts: Command(number, **parts),
+    st.integers(0, 2**32 - 1),
+    st.one_of(
+        st.fixed_dictionaries({"publish": st.builds(PublishRequest, TEXTS, RAWS)}),
+        st.fixed_dictionaries({"rpc": st.builds(RpcRequest, TEXTS, RAWS)}),
+        st.fixed_dictionaries({"send": st.builds(SendRequest, RAWS)}),
+        st.fixed_dictionaries({"ping": st.builds(PingRequest)}),
+        st.fixed_dictionaries({"subscribe": st.builds(SubscribeRequest, TEXTS, TEXTS, offset=st.integers(0, 2**53))}),
+        st.just({}),
+    ),
+)
+
+
+@examples(300)
+@given(st.lists(COMMANDS, min_size=1, max_size=4))
+def test_commands_are_read_back_as_they_were_written(commands: list[Command]) -> None:
+    lines = [encode_command(command) for command in commands]
+    assert all(b"\n" not in line and b"\r" not in line for line in lines)
+    assert CODEC.decode_commands(b"\n".join(lines)) == commands
+    assert CODEC.decode_array(b"[" + b",".join(lines) + b"]") == commands
+
+
+HALF_COMMANDS = st.lists(
+    st.sampled_from(
+        ['{"id":', "1", "-1", "1e9", ',"publish":', '{"channel":', '"a"', ',"data":', "}", "}", "[", "]", "\n", "null"]
+        + [
+            '"\\ud800"',
+            '"\\u0000"',
+            "9" * 30,
+            "9" * 5000,
+            "{" * 9,
+            "[" * 3000,
+            ' "connect":{}',
+            ',"ping":{}',
+            "é",
+            "\r",
+        ]
+    ),
+    max_size=10,
+).map("".join)
+
+
+def swallow(read: Callable[[], object], *errors: type[Exception]) -> None:
+    try:
+        read()
+    except errors:
+        pass
+
+
+@examples(400)
+@given(HALF_COMMANDS | st.text(st.characters(exclude_categories=("Cs",)), max_size=30))
+def test_any_text_is_commands_or_a_bad_message(text: str) -> None:
+    swallow(lambda: CODEC.decode_commands(text.encode()), BadMessage)
+    swallow(lambda: CODEC.decode_array(text.encode()), BadMessage)
+
+
+@examples(300)
+@given(HALF_COMMANDS.map(str.encode) | st.binary(max_size=30))
+def test_any_bytes_are_replies_or_a_decode_error(data: bytes) -> None:
+    swallow(lambda: decode_replies(data), msgspec.DecodeError)
+
+
+@examples(200)
+@given(st.dictionaries(TEXTS, st.builds(Position, TEXTS, st.integers(0, 10**18 - 1)), max_size=5))
+def test_positions_are_read_back_from_their_cursor(positions: dict[str, Position]) -> None:
+    cursor = encode_positions(positions)
+    assert cursor.replace("-", "").replace("_", "").isalnum() or not cursor
+    assert decode_positions(cursor) == positions
+    for position in positions.values():
+        assert decode_position(encode_position(position)) == position
+
+
+@examples(400)
+@given(st.text(max_size=40) | st.from_regex(r"[A-Za-z0-9_=-]{0,40}", fullmatch=True) | JSONS.map(bytes.decode))
+def test_any_string_is_a_cursor_or_none(text: str) -> None:
+    position = decode_position(text)
+    assert position is None or position.offset >= 0
+    assert all(each.offset >= 0 for each in decode_positions(text).values())
+    with_base64 = msgspec.json.encode(text.encode())[1:-1].decode()
+    assert all(each.offset >= 0 for each in decode_positions(with_base64).values())

@@ -3,6 +3,7 @@ between them."""
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from wirehop.client.machine import ClientState
 from wirehop.core.limits import Limits
@@ -37,8 +38,7 @@ class ChannelWorld:
             found.append("hear")
         if node.has_flush:
             found.append("flush")
-        for index in range(len(node.calls)):
-            found.append(f"read {index}" if node.wants_read(index) else f"answer {index}")
+        found += [f"read {index}" if node.wants_read(index) else f"answer {index}" for index in range(len(node.calls))]
         if pair.link is not None and pair.link.up:
             found.append("up")
         if pair.link is not None and pair.link.down:
@@ -115,7 +115,7 @@ class ChannelWorld:
 
     def check(self) -> None:
         for run in self.runs():
-            for before, after in zip(run, run[1:], strict=False):
+            for before, after in pairwise(run):
                 if self.delivery == "signal":
                     continue
                 assert after[0] == before[0], f"the epoch changed from {before} to {after} without a word"

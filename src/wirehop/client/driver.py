@@ -121,6 +121,7 @@ class Driver:
             reply = await answer
         finally:
             self._calls.pop(call, None)
+            self._machine.abandon(call)  # who stopped waiting does not want it sent later
         if reply.error is not None:
             raise RequestFailed(reply.error)
         return reply

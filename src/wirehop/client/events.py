@@ -1,7 +1,7 @@
 """A channel's URL as an event stream, read as an `EventSource` would: nothing but HTTP, and it comes back by `Last-
 Event-ID`.
 
-It knows the event stream of protocol section 5: an id-only block first, the cursor as id, `event: reset` where
+It knows the event stream of protocol section 5: an event `position` first, the cursor as id, `event: reset` where
 recovery was impossible, `retry:` with the time to wait. It knows no session.
 """
 
@@ -98,12 +98,14 @@ class ChannelEvents:
                 events = decoder.feed(piece)
                 if decoder.retry is not None:
                     self._retry = decoder.retry / 1000
-                if not is_begun and decoder.last_id:  # the head is one piece: id-only block and, perhaps, the reset
+                if not is_begun and decoder.last_id:  # the head is one piece: the position and, perhaps, the reset
                     is_begun = True
                     if not any(event.event == "reset" for event in events):
                         self._tell(StreamChanged(is_open=True, recovered=True if asked else None))
                 for event in events:
                     self.cursor = event.id or self.cursor
+                    if event.event == "position":
+                        continue
                     if event.event == "error":
                         raise ClientClosed(codes.FORCE_DISCONNECT.number, event.data)
                     if event.event == "reset":

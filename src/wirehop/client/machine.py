@@ -254,7 +254,8 @@ class ClientMachine:
             return
         if self.state is ClientState.CONNECTED and now - self._since >= STABLE_SECONDS:
             self._attempt = 0
-        delay = max(FIRST_DELAY, self._jitter() * min(LONGEST_DELAY, FIRST_DELAY * 2**self._attempt))
+        most = min(LONGEST_DELAY, 2 * FIRST_DELAY * 2**self._attempt)
+        delay = FIRST_DELAY + self._jitter() * (most - FIRST_DELAY)
         self._attempt = min(self._attempt + 1, 16)
         self._retry_at = now + delay
         self.state = ClientState.WAITING
@@ -314,6 +315,11 @@ class ClientMachine:
         return call
 
     # ---- inside
+    def abandon(self, call: int) -> None:
+        """The application does not wait for this request any more. One that was not sent yet never is."""
+        self._waiting = [held for held in self._waiting if held[0] != call]
+        self._calls = {id_: open_call for id_, open_call in self._calls.items() if open_call != call}
+
     # --------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
@@ -369,7 +375,7 @@ class ClientMachine:
         result = reply.subscribe
         if result is None:
             return
-        recovered = result.recovered if subscription.position is not None else None
+        recovered = result.recovered if subscription.was_live else None
         fresh = subscription.granted(epoch=result.epoch, offset=result.offset, publications=result.publications)
         self._out.append(Subscribed(channel, recovered, subscription.position))
         self._out += [Delivered(channel, publication) for publication in fresh]

@@ -16,7 +16,7 @@ class ClientSubscriptionState(Enum):
 class ClientSubscription:
     """`position` is what was received; None until the server has said where the channel stands."""
 
-    __slots__ = ("channel", "duplicates", "join_leave", "position", "state")
+    __slots__ = ("channel", "duplicates", "join_leave", "position", "state", "was_live")
 
     def __init__(self, channel: str, *, position: Position | None = None, join_leave: bool = False) -> None:
         self.channel = channel
@@ -24,6 +24,7 @@ class ClientSubscription:
         self.join_leave = join_leave
         self.state = ClientSubscriptionState.WANTED
         self.duplicates = 0
+        self.was_live = position is not None  # so that what comes next is a continuation
 
     def ask(self, command_id: int) -> Command:
         """The subscribe command: from the position, where there is one."""
@@ -50,6 +51,7 @@ class ClientSubscription:
                 fresh.append(publication)
             else:
                 self.duplicates += 1
+        self.was_live = True
         self.adopt(epoch, offset)
         return fresh
 

@@ -26,11 +26,6 @@ def encode_event(data: bytes, *, event: str = "", id: str | None = None) -> byte
     return b"".join(parts)
 
 
-def encode_id(id: str) -> bytes:  # noqa: A002
-    """A block that only moves the reader's last event id."""
-    return b"id: %b\n\n" % id.encode()
-
-
 def encode_retry(milliseconds: int) -> bytes:
     """A block that sets the reader's reconnection time."""
     return b"retry: %d\n\n" % milliseconds

@@ -16,7 +16,7 @@ from wirehop.core.messages import PayloadKind, Publication
 
 ENCODING_TAG = "wh-encoding"
 EVENT_TAG = "event"
-RESERVED_EVENTS = frozenset({"reset", "open", "error", "message"})
+RESERVED_EVENTS = frozenset({"reset", "open", "error", "message", "position"})
 _EVENT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _STRING = msgspec.json.Decoder(str)
 _RAW = msgspec.json.Decoder(Raw)

@@ -6,8 +6,9 @@ They hold values and no rules; the machines hold the rules.
 """
 
 from enum import IntEnum
+from typing import Annotated
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 CONNECT_ID = 4_294_967_295
 """The id of a `connect` from a client that numbers its commands (`wh`): outside of the numbering."""
@@ -145,10 +146,13 @@ class SubRefreshRequest(Struct, frozen=True, omit_defaults=True):
     token: str = ""
 
 
+Uint32 = Annotated[int, Meta(ge=0, le=4_294_967_295)]
+
+
 class Command(Struct, frozen=True, omit_defaults=True):
     """One thing asked: exactly one of the fields after `id` is set. Without any it is an answer to a ping (`{}`)."""
 
-    id: int = 0
+    id: Uint32 = 0
     connect: ConnectRequest | None = None
     subscribe: SubscribeRequest | None = None
     unsubscribe: UnsubscribeRequest | None = None

@@ -212,9 +212,9 @@ class Session:
             self.send(result_reply(call.command_id, answer, has_wh=self._numbers is not None))
             self.release(call.channel, now)
 
-    def published(self, slot: Slot, first: int, last: int, epoch: str, now: float) -> None:
-        """The publications `first` to `last` were published and did not take the fast lane of this slot."""
-        self._subscriptions.published(slot, first, last, epoch, now)
+    def published(self, slot: Slot, first: int, last: int, epoch: str, now: float, *, count: int = 1) -> None:
+        """The publications `first` to `last`, `count` of them, were published and did not take this slot's fast lane."""
+        self._subscriptions.published(slot, first, last, epoch, now, count=count)
 
     def compare(self, slot: Slot, top: Position, now: float) -> None:
         """The broker says where the channel's log ends: a live slot that stands elsewhere has missed something."""

@@ -235,11 +235,11 @@ class Slot:
         self._offset = max(self._offset, page.top.offset) if page.is_complete else page.top.offset
         return out + self._merge(limits, tail_from)
 
-    def published(self, first: int, last: int, epoch: str, limits: Limits) -> list[SlotOutput]:
+    def published(self, first: int, last: int, epoch: str, limits: Limits, *, count: int = 1) -> list[SlotOutput]:
         """The publications `first` to `last` (all 0 in `signal` channels) were published and did not take the fast
         lane."""
         if self.state is SlotState.LAGGING:
-            return [Dropped(1)] if self.delivery == "signal" else []
+            return [Dropped(count)] if self.delivery == "signal" else []
         if self.state is SlotState.CATCHING_UP:
             self._hear(first, last, epoch)
             return []
@@ -288,6 +288,8 @@ class Slot:
 
     def stop(self) -> None:
         """The subscription has ended. Nothing follows."""
+        if self.next > 0:
+            self._offset = self.next - 1  # `position` still says what was sent
         self.state = SlotState.CLOSED
         self.next = NOT_LIVE
 

@@ -128,11 +128,11 @@ class Subscriptions:
         elif isinstance(answer, Failure):
             self.end(subscription, codes.INSUFFICIENT_STATE, now)
 
-    def published(self, slot: Slot, first: int, last: int, epoch: str, now: float) -> None:
-        """Publications that did not take the fast lane."""
+    def published(self, slot: Slot, first: int, last: int, epoch: str, now: float, *, count: int) -> None:
+        """`count` publications that did not take the fast lane."""
         subscription = self.by_channel.get(slot.channel)
         if subscription is not None and subscription.slot is slot:
-            self._follow(subscription, slot.published(first, last, epoch, self._host.limits), now)
+            self._follow(subscription, slot.published(first, last, epoch, self._host.limits, count=count), now)
 
     def compare(self, slot: Slot, top: Position, now: float) -> None:
         """Where the channel's log ends: a live slot that stands elsewhere has missed something."""

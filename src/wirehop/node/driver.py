@@ -143,7 +143,8 @@ class Driver:
 
     def published(self, slot: Slot, first: int, last: int, epoch: str) -> None:
         """`hub.SlotOwner`: publications that did not take the fast lane."""
-        self.session.published(slot, first, last, epoch, self.node.clock.now())
+        count = last - first + 1 if last else len(self.node.hub.range(slot.channel, 0, 0))
+        self.session.published(slot, first, last, epoch, self.node.clock.now(), count=count)
         self._run()
 
     def compare(self, slot: Slot, top: Position) -> None:

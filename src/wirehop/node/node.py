@@ -231,10 +231,12 @@ class Node:
         pause = seconds / len(drivers) if drivers else 0.0
         due = self.clock.now()
         for driver in drivers:
-            driver.end(codes.SHUTDOWN)
-            due += pause
+            if driver.session.client not in self.sessions:
+                continue  # it went by itself
             if (wait := due - self.clock.now()) > 0.005:
                 await asyncio.sleep(wait)
+            driver.end(codes.SHUTDOWN)
+            due += pause
 
     async def stop(self) -> None:
         """End what is left at once, and close the broker."""

@@ -1,6 +1,8 @@
 """A channel as an event stream: `new EventSource("/channels/NAME")` and nothing else.
 
-The stream begins with `retry:` and an id-only block with the position it starts from. Each event's id is the cursor
+The stream begins with `retry:` and an event `position` whose id is the position it starts from. (A block of an id alone
+would do by the standard, but Firefox takes no id from it, and what was published before its first event would be lost
+in silence after a cut.) Each event's id is the cursor
 after it, so a bare EventSource recovers by `Last-Event-ID`; where recovery is impossible an event `reset` names the
 channels, never silence. One channel: events are the same bytes for everybody. Several: each event's id is this
 connection's own.
@@ -13,7 +15,7 @@ from msgspec import Raw, Struct
 
 from wirehop.abc import Exchange, Stream
 from wirehop.codecs.cursor import encode_position, encode_positions
-from wirehop.codecs.event_stream import COMMENT, encode_event, encode_id, encode_retry
+from wirehop.codecs.event_stream import COMMENT, encode_event, encode_retry
 from wirehop.codecs.frame import WRAPS, Frame, Lane
 from wirehop.codecs.payload import EVENT_TAG, as_json, as_text
 from wirehop.core import codes
@@ -193,7 +195,9 @@ class EventWire:
         lost = [
             self._ask.channels[n] for n, result in results.items() if result.was_recovering and not result.recovered
         ]
-        head = encode_retry(RETRY_MILLISECONDS) + encode_id(self._cursor(self._positions))
+        head = encode_retry(RETRY_MILLISECONDS) + encode_event(
+            b"{}", event="position", id=self._cursor(self._positions)
+        )
         if lost:
             head += self._reset_event(lost)
         held = self.out

@@ -15,8 +15,8 @@ from wirehop.codecs.json_lines import encode_publication
 from wirehop.codecs.payload import as_json, json_tags
 from wirehop.core import codes
 from wirehop.core.codes import Code
-from wirehop.core.messages import Position, Publication, Reply, SubscribeResult
-from wirehop.core.slot import Writable
+from wirehop.core.messages import Publication, Reply, SubscribeResult
+from wirehop.core.slot import Slot, Writable
 from wirehop.node.driver import Driver
 from wirehop.transports.channels.ask import FIRST_SUBSCRIBE, Ask, write_cursor
 from wirehop.transports.channels.wire import Host
@@ -61,6 +61,7 @@ class LongPollWire:
         "_is_recovered",
         "_parts",
         "_results",
+        "_slots",
         "_until",
         "driver",
         "lane",
@@ -76,6 +77,7 @@ class LongPollWire:
         self._finish = finish
         self._parts: list[bytes] = []
         self._results = 0
+        self._slots: dict[str, Slot] = {}
         self._is_recovered = True
         self._until = host.node.clock.now() + min(ask.wait or 0.0, host.node.settings.limits.poll_wait)
         self.lane = _ONE if ask.is_single else _MANY
@@ -125,6 +127,9 @@ class LongPollWire:
     def _subscribed(self, number: int, result: SubscribeResult) -> None:
         self._results += 1
         channel = self._ask.channels[number]
+        slot = self.driver.session.subscriptions[channel].slot
+        if slot is not None:
+            self._slots[channel] = slot
         self._is_recovered = self._is_recovered and (result.recovered or not result.was_recovering)
         if result.publications and result.recovered:
             self.write([Frame(channel, publication, result.epoch) for publication in result.publications])
@@ -146,10 +151,7 @@ class LongPollWire:
         self.driver.lost("answered")
 
     def _cursor(self) -> str:
-        positions: dict[str, Position] = {}
-        for channel, subscription in self.driver.session.subscriptions.items():
-            if subscription.slot is not None:
-                positions[channel] = subscription.slot.position
+        positions = {channel: slot.position for channel, slot in self._slots.items()}
         return write_cursor(self._ask.channels, positions)
 
     def _refuse(self, number: int, message: str) -> None:
