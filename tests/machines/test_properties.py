@@ -5,6 +5,8 @@ them; the logs, the poll wire's two halves and the readers of bytes against the 
 should do.
 """
 
+import contextlib
+import itertools
 import json
 from collections.abc import Callable, Iterable
 
@@ -764,7 +766,8 @@ def test_backwards_pages_join_to_the_log_reversed(
     assert (page.publications, page.has_more) == naive_cut(wanted, limit, 10_000)
 
 
-# ---- the poll wire -----------------------------------------------------------------------------------------------------
+# ---- the poll wire
+# -----------------------------------------------------------------------------------------------------
 
 POLL_STEPS = st.lists(
     st.tuples(
@@ -846,19 +849,41 @@ def test_numbered_commands_run_once_and_in_order_however_they_arrive(arrivals: l
         assert numbers.next not in arrived
 
 
-# ---- readers of bytes --------------------------------------------------------------------------------------------------
+# ---- readers of bytes
+# --------------------------------------------------------------------------------------------------
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 STREAM_LINES = st.sampled_from(
-    ["data", "data:", "data: ", "data:  x", "data: é€😀", "id: 1", "id:2", "id", "id: a\0b", "event: e", "event", ": c"]
-    + ["", "", "", "retry: 10", "retry: x", "retry:", "nothing: at all", " data: x", "\ufeffdata: x"]
+    [
+        "data",
+        "data:",
+        "data: ",
+        "data:  x",
+        "data: é€😀",
+        "id: 1",
+        "id:2",
+        "id",
+        "id: a\x00b",
+        "event: e",
+        "event",
+        ": c",
+        "",
+        "",
+        "",
+        "retry: 10",
+        "retry: x",
+        "retry:",
+        "nothing: at all",
+        " data: x",
+        "\ufeffdata: x",
+    ]
 )
 STREAMS = st.lists(st.tuples(STREAM_LINES | TEXTS, st.sampled_from(["\n", "\r", "\r\n"])), max_size=15)
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def read_stream(parts: list[bytes]) -> tuple[list[Event], str, int | None, int]:
@@ -969,8 +994,21 @@ def test_commands_are_read_back_as_they_were_written(commands: list[Command]) ->
 
 HALF_COMMANDS = st.lists(
     st.sampled_from(
-        ['{"id":', "1", "-1", "1e9", ',"publish":', '{"channel":', '"a"', ',"data":', "}", "}", "[", "]", "\n", "null"]
-        + [
+        [
+            '{"id":',
+            "1",
+            "-1",
+            "1e9",
+            ',"publish":',
+            '{"channel":',
+            '"a"',
+            ',"data":',
+            "}",
+            "}",
+            "[",
+            "]",
+            "\n",
+            "null",
             '"\\ud800"',
             '"\\u0000"',
             "9" * 30,
@@ -988,10 +1026,8 @@ HALF_COMMANDS = st.lists(
 
 
 def swallow(read: Callable[[], object], *errors: type[Exception]) -> None:
-    try:
+    with contextlib.suppress(errors):
         read()
-    except errors:
-        pass
 
 
 @examples(400)

@@ -213,7 +213,8 @@ class Session:
             self.release(call.channel, now)
 
     def published(self, slot: Slot, first: int, last: int, epoch: str, now: float, *, count: int = 1) -> None:
-        """The publications `first` to `last`, `count` of them, were published and did not take this slot's fast lane."""
+        """The publications `first` to `last`, `count` of them, were published and did not take this slot's fast
+        lane."""
         self._subscriptions.published(slot, first, last, epoch, now, count=count)
 
     def compare(self, slot: Slot, top: Position, now: float) -> None:

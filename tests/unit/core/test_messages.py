@@ -1,4 +1,5 @@
-"""The values that travel. They hold no rules but these: what is not said is left out, and unknown fields are ignored."""
+"""The values that travel. They hold no rules but these: what is not said is left out, and unknown fields are
+ignored."""
 
 import msgspec
 import pytest
