@@ -127,7 +127,7 @@ class ByFastLane:
 
     def sink(self, slot: Slot, lane: Lane) -> Sink:
         def frames(first: int, last: int) -> list[Publication]:
-            return [frame.publication for frame in self.hub.range(CHANNEL, first, last)]
+            return [frame.publication for frame in self.hub.range(CHANNEL, first, last, slot.epoch)]
 
         sink = Sink(slot, lane, frames)
         self.hub.attach(slot, watches=False)

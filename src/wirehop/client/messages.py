@@ -76,4 +76,7 @@ _REPLY = msgspec.json.Decoder(ClientReply)
 
 def decode_replies(data: bytes) -> list[ClientReply]:
     """All replies in one message. Raises `msgspec.DecodeError` for what is not the protocol."""
-    return [_REPLY.decode(line) for line in data.split(b"\n") if line.strip()]
+    try:
+        return [_REPLY.decode(line) for line in data.split(b"\n") if line.strip()]
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None

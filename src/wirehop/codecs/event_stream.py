@@ -58,6 +58,7 @@ class EventStreamDecoder:
     __slots__ = (
         "_data",
         "_event",
+        "_id",
         "_is_start",
         "_rest",
         "_size",
@@ -75,6 +76,7 @@ class EventStreamDecoder:
         self.comments = 0
         self._data: list[str] = []
         self._event = ""
+        self._id = ""
         self._size = 0
         self._rest = b""
         self._is_start = True
@@ -106,6 +108,7 @@ class EventStreamDecoder:
 
     def _line(self, line: str, events: list[Event]) -> None:
         if not line:
+            self.last_id = self._id
             if self._data:
                 events.append(Event("\n".join(self._data), self._event or "message", self.last_id))
             self._data, self._event, self._size = [], "", 0
@@ -115,13 +118,13 @@ class EventStreamDecoder:
         if not name:
             self.comments += 1
         elif name == "data":
-            self._size += len(value) + 1
+            self._size += len(value) + (1 if self._data else 0)
             if self._size > self.max_size:
                 raise EventStreamError(self.max_size)
             self._data.append(value)
         elif name == "event":
             self._event = value
         elif name == "id" and "\0" not in value:
-            self.last_id = value
-        elif name == "retry" and value.isascii() and value.isdigit():
+            self._id = value
+        elif name == "retry" and value.isascii() and value.isdigit() and len(value) <= 10:
             self.retry = int(value)

@@ -22,6 +22,14 @@ _STRING = msgspec.json.Decoder(str)
 _RAW = msgspec.json.Decoder(Raw)
 
 
+def _compacted(value: bytes) -> bytes:
+    """The same value without white space. Formatting goes deeper into the stack than reading, so it may fail alone."""
+    try:
+        return msgspec.json.format(value, indent=-1)
+    except RecursionError:
+        raise PayloadError("the payload is nested too deeply") from None
+
+
 def json_payload(data: bytes | memoryview) -> bytes:
     """One JSON value in UTF-8 without CR or LF. Raises `PayloadError` for anything else."""
     try:
@@ -32,7 +40,7 @@ def json_payload(data: bytes | memoryview) -> bytes:
     except RecursionError:
         raise PayloadError("the payload is nested too deeply") from None
     if b"\n" in value or b"\r" in value:
-        return msgspec.json.format(value, indent=-1)
+        return _compacted(value)
     return value
 
 
@@ -46,7 +54,7 @@ def published_payload(data: Raw, kind: PayloadKind) -> bytes:
         raise PayloadError("data is missing")
     if kind is PayloadKind.JSON:
         if b"\n" in value or b"\r" in value:
-            return msgspec.json.format(value, indent=-1)
+            return _compacted(value)
         return value
     try:
         text = _STRING.decode(value)
@@ -82,7 +90,7 @@ def payload_of(value: object) -> tuple[bytes, PayloadKind]:
     if isinstance(value, Raw):
         return json_payload(bytes(value)), PayloadKind.JSON
     try:
-        return msgspec.json.encode(value), PayloadKind.JSON
+        return json_payload(msgspec.json.encode(value)), PayloadKind.JSON  # a `Raw` inside of it was not checked yet
     except (TypeError, ValueError, RecursionError) as error:
         raise PayloadError(f"cannot be written as JSON: {error}") from None
 

@@ -213,8 +213,7 @@ class Session:
             self.release(call.channel, now)
 
     def published(self, slot: Slot, first: int, last: int, epoch: str, now: float, *, count: int = 1) -> None:
-        """The publications `first` to `last`, `count` of them, were published and did not take this slot's fast
-        lane."""
+        """The publications `first` to `last`, `count` of them, are out and did not take this slot's fast lane."""
         self._subscriptions.published(slot, first, last, epoch, now, count=count)
 
     def compare(self, slot: Slot, top: Position, now: float) -> None:
@@ -424,7 +423,7 @@ class Session:
         assert heartbeat is not None
         self.send(PING)
         self._ping_at = now + heartbeat.interval
-        if heartbeat.wants_pong:
+        if heartbeat.wants_pong and self._pong_by is None:  # the first unanswered ping is what counts
             self._pong_by = now + heartbeat.patience
 
     def _gap_is_old(self, now: float) -> bool:
@@ -436,5 +435,5 @@ class Session:
         self._subscriptions.shut()
         self._calls.clear()
         self._order = CommandOrder()
-        self._held = None
+        self._held = self._numbers = None
         self._stale_at = self._ping_at = self._pong_by = None

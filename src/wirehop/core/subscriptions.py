@@ -156,11 +156,13 @@ class Subscriptions:
 
     def end(self, subscription: Subscription, code: Code | None, now: float) -> None:
         """End one; with `code` the client is told by a push."""
+        is_opening = subscription.state is not SubscriptionState.OPEN
         self._forget(subscription)
         if code is not None:
             push = Push(subscription.channel, unsubscribe=Unsubscribe(code.number, code.text))
             self._host.send(Reply(push=push))
-        self._host.release(subscription.channel, now)
+        if is_opening:  # its own command was what the channel's others waited for
+            self._host.release(subscription.channel, now)
         self._drain(now)
 
     def shut(self) -> None:
@@ -176,6 +178,8 @@ class Subscriptions:
         slot, host = subscription.slot, self._host
         assert slot is not None
         for output in outputs:
+            if subscription.state is SubscriptionState.ENDED:
+                return  # by what came before: nothing of the channel follows its end
             match output:
                 case Read(since, limit, max_bytes):
                     opened = OpenCall(subscription.command_id, "page", subscription.channel, subscription)

@@ -76,9 +76,9 @@ class Channel:
         """Whether somebody is catching up, so that frames are worth keeping."""
         return bool(self._catching_up)
 
-    def range(self, first: int, last: int) -> list[Frame]:
-        """The frames with these offsets that the tail or this turn holds, in order."""
-        held = {frame.publication.offset: frame for frame in self._at_hand()}
+    def range(self, first: int, last: int, epoch: str | None) -> list[Frame]:
+        """The frames with these offsets in `epoch` (None: the newest of each) that the tail or this turn holds."""
+        held = {frame.publication.offset: frame for frame in self._at_hand() if epoch in (None, frame.epoch)}
         return [held[offset] for offset in range(first, last + 1) if offset in held]
 
     def tail_from(self, epoch: str) -> int:

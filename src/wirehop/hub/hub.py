@@ -103,12 +103,13 @@ class Hub:
             slot.next = slot.next  # leaves, and comes back with the new one
             self.settle(slot)
 
-    def range(self, name: str, first: int, last: int) -> list[Frame]:
-        """The frames of the channel with these offsets that are at hand; with 0, 0 those of this turn."""
+    def range(self, name: str, first: int, last: int, epoch: str | None = None) -> list[Frame]:
+        """The frames of the channel with these offsets (in `epoch`, where it is given) that are at hand; with 0, 0 those
+        of this turn."""
         channel = self.channels.get(name)
         if channel is None:
             return []
-        return list(channel.turn) if last == 0 else channel.range(first, last)
+        return list(channel.turn) if last == 0 else channel.range(first, last, epoch)
 
     def tail_from(self, name: str, epoch: str) -> int:
         """The lowest offset at hand; 0 for none."""
@@ -183,7 +184,7 @@ class Hub:
             return False
         buffer = cohort.lane.join(frames)
         cohort.next = after
-        for out in cohort.live.values():
+        for out in list(cohort.live.values()):  # a write may take its own slot out
             try:  # costs nothing unless it fails; one broken wire must not keep the others from their message
                 out.write(buffer)
             except Exception:

@@ -216,7 +216,7 @@ class Driver:
                 self._has_written = True
                 self._write([Frame(slot.channel, publication, epoch) for publication in publications])
             case SendTail(slot, first, last):
-                self._write(node.hub.range(slot.channel, first, last))
+                self._write(node.hub.range(slot.channel, first, last, slot.epoch))
             case Enter(channel, info):
                 node.effects.enter(channel, info)
             case Leave(channel, client):

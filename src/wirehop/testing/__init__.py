@@ -1,1 +1,1 @@
-"""Public instruments for testing wirehop: hand-turned clock, virtual network, walker, broker suite, wires."""
+"""Public tools for testing wirehop: time turned by hand, a virtual network, a pair of machines, a walker, suites."""

@@ -258,7 +258,7 @@ class VirtualWire:
                     case SendMissed(slot, publications):
                         self._frames([Frame(slot.channel, publication, slot.epoch) for publication in publications])
                     case SendTail(slot, first, last):
-                        frames = self.node.hub.range(slot.channel, first, last)
+                        frames = self.node.hub.range(slot.channel, first, last, slot.epoch)
                         assert last == 0 or len(frames) == last - first + 1, "the tail lacks what it promised"
                         self._frames(frames)
                     case Count(what, count):

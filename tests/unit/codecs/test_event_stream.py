@@ -8,7 +8,6 @@ from wirehop.codecs.event_stream import (
     EventStreamDecoder,
     EventStreamError,
     encode_event,
-    encode_id,
     encode_retry,
 )
 
@@ -214,7 +213,7 @@ def test_line_breaks_in_data_cannot_forge_a_line(data: str) -> None:
     assert decoder.last_id == "1"
 
 
-def test_a_comment_an_id_and_a_retry_are_read_as_such() -> None:
-    events, decoder = read(COMMENT + encode_id("e:1") + encode_retry(3000))
+def test_a_comment_and_a_retry_are_read_as_such() -> None:
+    events, decoder = read(COMMENT + encode_retry(3000))
     assert events == []
-    assert (decoder.comments, decoder.last_id, decoder.retry) == (1, "e:1", 3000)
+    assert (decoder.comments, decoder.retry) == (1, 3000)
