@@ -104,8 +104,8 @@ class Hub:
             self.settle(slot)
 
     def range(self, name: str, first: int, last: int, epoch: str | None = None) -> list[Frame]:
-        """The frames of the channel with these offsets (in `epoch`, where it is given) that are at hand; with 0, 0 those
-        of this turn."""
+        """The frames of the channel with these offsets (in `epoch`, where it is given) that are at hand; with 0, 0
+        those of this turn."""
         channel = self.channels.get(name)
         if channel is None:
             return []

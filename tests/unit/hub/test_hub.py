@@ -217,19 +217,35 @@ def test_every_signal_that_a_full_wire_misses_is_counted() -> None:
     assert sum(dropped) == 3
 
 
-def test_a_full_wire_leaves_the_lane_in_the_middle_of_a_flush() -> None:
+def test_a_full_wire_leaves_the_lane_and_keeps_nobody_else_from_it() -> None:
+    """Wires tell that they are full between turns, never from inside a write: hosts/native/flow.py."""
     turns = Turns()
     slot, wire = turns.slot()
-    wire.on_write = slot.pause
     _, other = turns.slot()
     turns.publish(1)
     turns.end()
+    slot.pause()
     turns.hub.settle(slot)
     turns.publish(2)
     turns.end()
     assert wire.writes == [b"e/1 "]
     assert slot.position == Position("e", 1)
-    assert b"".join(other.writes) == b"e/1 e/2 "
+    assert other.writes == [b"e/1 ", b"e/2 "]
+    assert other.told == []
+
+
+def test_a_slot_that_caught_up_comes_back_to_the_lane() -> None:
+    turns = Turns()
+    turns.slot()
+    slot, wire = turns.slot(top=None)
+    turns.publish(1)
+    turns.end()
+    slot.page(HistoryPage((), Position("e", 1)), LIMITS, tail_from=1)
+    turns.hub.settle(slot)
+    turns.publish(2)
+    turns.end()
+    assert wire.told == [(1, 1, "e")]
+    assert wire.writes == [b"e/2 "]
 
 
 def test_one_wire_that_cannot_be_written_to_keeps_nobody_from_the_message() -> None:
