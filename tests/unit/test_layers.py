@@ -39,7 +39,11 @@ def impurities(text: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):
             found.append(f"waits in line {node.lineno}")
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS | {"__import__"}:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in IMPURE_CALLS | {"__import__"}
+        ):
             found.append(f"calls {node.func.id} in line {node.lineno}")
         if isinstance(node, ast.Global):
             found.append(f"has global state in line {node.lineno}")

@@ -348,6 +348,7 @@ class ClientMachine:
             self._silent_at = now + SILENCE * self.result.ping
 
     def _admitted(self, reply: ClientReply, now: float) -> None:
+        self._connect_id = -1  # answered: another reply with this id means nothing
         if reply.error is not None or reply.connect is None:
             error = reply.error or Error(codes.INTERNAL.number, codes.INTERNAL.text, temporary=True)
             self._out.append(CloseWire())

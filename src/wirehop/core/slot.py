@@ -13,7 +13,7 @@ history at all: it is live or it drops.
 
     NEW         ─start→      CATCHING_UP (signal: LIVE, or LAGGING on a full wire)
     CATCHING_UP ─page→       LIVE · CATCHING_UP (read again) · LAGGING (wire full) · CLOSED (lost)
-    LIVE        ─gap→        CATCHING_UP
+    LIVE        ─gap→        CATCHING_UP (signal: LIVE)
     LIVE        ─pause→      LAGGING
     LAGGING     ─drain→      CATCHING_UP (signal: LIVE)
     any         ─stop→       CLOSED
@@ -62,7 +62,7 @@ SLOT_TABLE: Table[SlotState, SlotInput] = Table(
         (_S.CATCHING_UP, _I.DRAIN): (_S.CATCHING_UP,),
         (_S.CATCHING_UP, _I.GAP): (_S.CATCHING_UP,),
         (_S.CATCHING_UP, _I.STOP): (_S.CLOSED,),
-        (_S.LIVE, _I.GAP): (_S.CATCHING_UP,),
+        (_S.LIVE, _I.GAP): (_S.CATCHING_UP, _S.LIVE),
         (_S.LIVE, _I.PAUSE): (_S.LAGGING,),
         (_S.LIVE, _I.STOP): (_S.CLOSED,),
         (_S.LAGGING, _I.GAP): (_S.LAGGING,),
