@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from wirehop.client.machine import CLIENT_TABLE, ClientInput, ClientMachine, ClientState
-from wirehop.client.messages import ClientReply
+from wirehop.client.messages import ClientPush, ClientReply
 from wirehop.core import codes
 from wirehop.core.effects import Admitted, Failure, Grant
 from wirehop.core.errors import LocalProtocolError
@@ -280,8 +280,6 @@ def test_a_client_whose_connect_is_refused_waits_or_ends(temporary: bool) -> Non
 @pytest.mark.parametrize(("code", "after"), [(3001, ClientState.WAITING), (3500, ClientState.CLOSED)])
 @pytest.mark.parametrize("state", [ClientState.CONNECTING, ClientState.CONNECTED])
 def test_a_disconnect_push_is_a_lost_wire_with_its_code(state: ClientState, code: int, after: ClientState) -> None:
-    from wirehop.client.messages import ClientPush
-
     client = client_in(state)
     client.received(ClientReply(push=ClientPush(disconnect=Disconnect(code, ""))), 0.0)
     assert client.state is after
@@ -372,7 +370,8 @@ def converse(pair: Pair, choose: random.Random, number: int) -> None:
         possible = [pair.cut, wire.resume if wire.is_paused else wire.pause]
         possible += [lambda: wire.session.unsubscribe("a", codes.INSUFFICIENT_STATE, 0.0), wire.run]
         if choose.random() < 0.1:
-            possible = [lambda: (wire.session.end(codes.SHUTDOWN), wire.run())]
+            wire.session.end(codes.SHUTDOWN)
+            possible = [wire.run]
     elif trouble and choose.random() < 0.2:
         possible = [pair.broker.restart]
     elif is_up and wire is not None and wire.is_paused and choose.random() < 0.2:

@@ -16,7 +16,7 @@ IMPURE = {
     *("threading", "time", "urllib", "uuid", "uvloop", "websockets"),
 }
 MAY_IMPORT = {"wirehop", "msgspec", "base64", "binascii", "collections", "enum", "re", "struct", "typing"}
-IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "id", "hash", "breakpoint"}
+IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "id", "hash", "breakpoint", "__import__"}
 
 
 def imported(tree: ast.AST) -> set[str]:

@@ -106,7 +106,9 @@ def test_latencies_are_ordered_and_costs_are_there(load: Path, floor: tuple[int,
     assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p999"] <= latency["max"]
     assert result["server"]["processes"] == 1
     assert result["server"]["cpu_us_per_delivery"] > 0
-    assert result["server"]["pss_connected"] >= result["server"]["pss_before"] > 0
+    # no order between them: thirty connections weigh less than what other processes take over of shared pages
+    assert result["server"]["pss_connected"] > 0
+    assert result["server"]["pss_before"] > 0
 
 
 def test_a_payload_has_the_size_asked_for(load: Path, floor: tuple[int, int]) -> None:
