@@ -7,7 +7,7 @@ changes.
 
 from collections.abc import Callable, Sequence
 
-from wirehop.codecs.framing import chunk, websocket_frame
+from wirehop.codecs.framing import BINARY, chunk, websocket_frame
 from wirehop.core.messages import Publication
 
 
@@ -21,7 +21,14 @@ WRAPS: dict[str, Callable[[bytes], bytes]] = {
     "chunked": chunk,
     "identity": identity,
 }
-"""What the framings of `abc.Framing` put around a payload."""
+"""What the framings of `abc.Framing` put around a text payload."""
+
+BINARY_WRAPS: dict[str, Callable[[bytes], bytes]] = {
+    "websocket": lambda payload: websocket_frame(payload, BINARY),
+    "chunked": chunk,
+    "identity": identity,
+}
+"""The same around a binary payload."""
 
 
 class Lane:
