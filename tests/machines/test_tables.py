@@ -32,10 +32,11 @@ from wirehop.core.messages import (
     SubscribeRequest,
 )
 from wirehop.core.recovery import HistoryPage
-from wirehop.core.session import SESSION_TABLE, Session, SessionInput, SessionState, Terms
+from wirehop.core.session import SESSION_TABLE, Session, SessionInput, SessionState
 from wirehop.core.slot import SLOT_TABLE, Slot, SlotInput, SlotState, Started
 from wirehop.core.subscription import SUBSCRIPTION_TABLE, Subscription, SubscriptionInput, SubscriptionState
 from wirehop.core.table import Table
+from wirehop.core.terms import Terms
 from wirehop.testing.pair import Pair
 
 LIMITS = Limits()

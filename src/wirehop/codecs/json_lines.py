@@ -4,9 +4,10 @@ Publications are spliced: their payload is already JSON, so nothing in it is dec
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, structs
 
 from wirehop.codecs.payload import as_json, json_tags
 from wirehop.core.errors import BadMessage
@@ -115,6 +116,9 @@ def encode_reply(reply: Reply) -> bytes:
     """One reply as one line, without the line break."""
     if reply.subscribe is not None and reply.subscribe.publications:
         return _encode(_WireReply(reply.id, subscribe=_wire_subscribe_result(reply.subscribe)))
+    if reply.connect is not None and reply.connect.subs:
+        subs: Any = {channel: _wire_subscribe_result(result) for channel, result in reply.connect.subs.items()}
+        return _encode(structs.replace(reply, connect=structs.replace(reply.connect, subs=subs)))
     if reply.history is not None:
         return _encode(_WireReply(reply.id, history=_wire_history_result(reply.history)))
     push = reply.push

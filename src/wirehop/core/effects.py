@@ -32,11 +32,14 @@ class Authenticate(Struct, frozen=True):
 
 
 class Admitted(Struct, frozen=True):
-    """`user` is empty for anonymous; `info` is what others see; `data` goes back in the connect result."""
+    """`user` is empty for anonymous; `info` is what others see; `data` goes back in the connect result. The session
+    expires after `ttl` seconds (0: never). `subs` are the channels that the server subscribes the session to."""
 
     user: str = ""
     info: Raw | None = None
     data: Raw | None = None
+    ttl: float = 0
+    subs: "dict[str, Grant]" = {}
 
 
 class Authorize(Struct, frozen=True):
@@ -46,13 +49,35 @@ class Authorize(Struct, frozen=True):
 
 
 class Grant(Struct, frozen=True):
-    """What a subscription gets. `delivery` is the channel's class; `info` is shown to others as `chan_info`."""
+    """What a subscription gets. `delivery` is the channel's class; `info` is shown to others as `chan_info`. It expires
+    after `ttl` seconds (0: never). A position before `since` is not recovered from."""
 
     delivery: str = "log"
     presence: bool = False
     join_leave: bool = False
     info: Raw | None = None
     data: Raw | None = None
+    ttl: float = 0
+    since: Position | None = None
+
+
+class Refresh(Struct, frozen=True):
+    """May the session go on? Answer: `Refreshed` or `Failure`."""
+
+    token: str
+
+
+class SubRefresh(Struct, frozen=True):
+    """May the subscription go on? Answer: `Refreshed` or `Failure`; one with an unsubscribe code ends it."""
+
+    channel: str
+    token: str
+
+
+class Refreshed(Struct, frozen=True):
+    """It expires `ttl` seconds from now (0: never)."""
+
+    ttl: float
 
 
 class ReadPage(Struct, frozen=True):
@@ -107,14 +132,37 @@ class Invoked(Struct, frozen=True):
 
 
 class Failure(Struct, frozen=True):
-    """No: with an error code, or a disconnect code that ends the session. `message` replaces the code's text."""
+    """No: with an error code, a disconnect code that ends the session, or (of a `SubRefresh`) an unsubscribe code that
+    ends the subscription. `message` replaces the code's text."""
 
     code: Code
     message: str = ""
 
 
-Request = Authenticate | Authorize | ReadPage | Publish | ReadHistory | ReadPresence | ReadPresenceStats | Invoke
-Answer = Admitted | Grant | PageRead | Position | HistoryPage | PresenceResult | PresenceStatsResult | Invoked | Failure
+Request = (
+    Authenticate
+    | Authorize
+    | Refresh
+    | SubRefresh
+    | ReadPage
+    | Publish
+    | ReadHistory
+    | ReadPresence
+    | ReadPresenceStats
+    | Invoke
+)
+Answer = (
+    Admitted
+    | Grant
+    | Refreshed
+    | PageRead
+    | Position
+    | HistoryPage
+    | PresenceResult
+    | PresenceStatsResult
+    | Invoked
+    | Failure
+)
 
 
 class Call(Struct, frozen=True):

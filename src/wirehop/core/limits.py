@@ -16,8 +16,9 @@ class Limits(Struct, frozen=True):
     channel's name in UTF-8; longer is answered 107. `recovery_publications`, `recovery_bytes`: what one recovery
     gives at most; beyond it `recovered` is false. `page_publications`, `page_bytes`: what a slow slot reads at a
     time. `history_publications`: what one history reply holds at most, in publications (and `page_bytes`).
-    `merge_attempts`: how often a slot reads again when history and live publications do not meet; then it ends with
-    2500.
+    `expiry_grace_seconds`: how long after its end an expired session (3005) or subscription (2501) is still kept, for a
+    refresh that is on its way. `merge_attempts`: how often a slot reads again when history and live publications do
+    not meet; then it ends with 2500.
     """
 
     connect_seconds: float = 10.0
@@ -31,6 +32,7 @@ class Limits(Struct, frozen=True):
     page_publications: int = 300
     page_bytes: int = 65_536
     history_publications: int = 1_000
+    expiry_grace_seconds: float = 10.0
     merge_attempts: int = 3
 
 

@@ -249,6 +249,20 @@ class PingResult(Struct, frozen=True, omit_defaults=True):
     pass
 
 
+class RefreshResult(Struct, frozen=True, omit_defaults=True):
+    """`ttl`: seconds until the session expires, where it `expires`."""
+
+    client: str = ""
+    version: str = ""
+    expires: bool = False
+    ttl: int = 0
+
+
+class SubRefreshResult(Struct, frozen=True, omit_defaults=True):
+    expires: bool = False
+    ttl: int = 0
+
+
 class ReplyWh(Struct, frozen=True, omit_defaults=True):
     next: int = 0
 
@@ -267,6 +281,8 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     history: HistoryResult | None = None
     ping: PingResult | None = None
     rpc: RpcResult | None = None
+    refresh: RefreshResult | None = None
+    sub_refresh: SubRefreshResult | None = None
     push: "Push | None" = None
     wh: ReplyWh | None = None
 
@@ -282,6 +298,23 @@ class Join(Struct, frozen=True, omit_defaults=True):
 class Leave(Struct, frozen=True, omit_defaults=True):
     info: ClientInfo
     rev: int = 0
+
+
+class Subscribe(Struct, frozen=True, omit_defaults=True):
+    """The server has subscribed the session; its publications follow from `offset` on."""
+
+    recoverable: bool = False
+    epoch: str = ""
+    offset: int = 0
+    positioned: bool = False
+    data: Raw | UnsetType = UNSET
+
+
+class Refresh(Struct, frozen=True, omit_defaults=True):
+    """The server has changed when the session expires."""
+
+    expires: bool = False
+    ttl: int = 0
 
 
 class Unsubscribe(Struct, frozen=True):
@@ -304,9 +337,11 @@ class Push(Struct, frozen=True, omit_defaults=True):
     pub: Publication | None = None
     join: Join | None = None
     leave: Leave | None = None
+    subscribe: Subscribe | None = None
     unsubscribe: Unsubscribe | None = None
     message: Message | None = None
     disconnect: Disconnect | None = None
+    refresh: Refresh | None = None
 
 
 PING = Reply()

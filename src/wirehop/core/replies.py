@@ -12,7 +12,9 @@ from wirehop.core.effects import (
     ReadHistory,
     ReadPresence,
     ReadPresenceStats,
+    Refresh,
     Request,
+    SubRefresh,
 )
 from wirehop.core.messages import (
     Command,
@@ -91,7 +93,16 @@ def request_of(command: Command) -> Request | None:
         return ReadPresence(command.presence.channel)
     if command.presence_stats is not None:
         return ReadPresenceStats(command.presence_stats.channel)
+    if command.refresh is not None:
+        return Refresh(command.refresh.token)
+    if command.sub_refresh is not None:
+        return SubRefresh(command.sub_refresh.channel, command.sub_refresh.token)
     return None
+
+
+def seconds_left(ttl: float) -> int:
+    """A time to live as clients are told it: whole seconds, at least one; 0 where nothing expires."""
+    return max(1, int(ttl)) if ttl > 0 else 0
 
 
 def refusal(command_id: int, failure: Failure) -> Reply:

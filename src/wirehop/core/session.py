@@ -15,7 +15,7 @@ Inputs take `now` where time matters. Outputs are drained with `take()`; `deadli
 
 from enum import Enum, auto
 
-from msgspec import UNSET, Raw, Struct
+from msgspec import Raw
 
 from wirehop.core import codes
 from wirehop.core.codes import Code, Kind
@@ -27,28 +27,39 @@ from wirehop.core.effects import (
     Close,
     Count,
     Failure,
+    Grant,
     Output,
     Received,
+    Refreshed,
     Request,
     Send,
+    SubRefresh,
 )
+from wirehop.core.greeting import Greeting
 from wirehop.core.limits import Limits
 from wirehop.core.messages import (
     PING,
     Command,
-    ConnectResult,
     ConnectWh,
     Position,
     Push,
+    Refresh,
+    RefreshResult,
     Reply,
+    SubRefreshResult,
+    SubscribeResult,
 )
 from wirehop.core.numbers import CommandNumbers
 from wirehop.core.order import CommandOrder
-from wirehop.core.replies import channel_of, is_pong, kind_of, refusal, request_of, result_reply
+from wirehop.core.replies import channel_of, is_pong, kind_of, refusal, request_of, result_reply, seconds_left
 from wirehop.core.slot import Slot
 from wirehop.core.subscription import Subscription
 from wirehop.core.subscriptions import OpenCall, Subscriptions
 from wirehop.core.table import Table
+from wirehop.core.terms import Terms
+
+NEVER = float("inf")
+NOT_SUBSCRIBED = "the session is not subscribed to this channel"
 
 
 class SessionState(Enum):
@@ -83,33 +94,13 @@ SESSION_TABLE: Table[SessionState, SessionInput] = Table(
 )
 
 
-class Heartbeat(Struct, frozen=True):
-    """A ping every `interval` seconds; where `wants_pong`, its answer must come within `patience` seconds (3012)."""
-
-    interval: float
-    patience: float
-    wants_pong: bool
-
-
-class Terms(Struct, frozen=True):
-    """What a kind of wire brings to a session: bounds, heartbeat (None: the wire looks after itself), names to give
-    out.
-
-    `secret` and `node` go into the connect result of wires that need them for what travels upwards.
-    """
-
-    limits: Limits
-    heartbeat: Heartbeat | None
-    version: str = ""
-    node: str = ""
-
-
 class Session:
     """The machine. `client` is its public id, `secret` the handle of wires whose commands travel apart."""
 
     __slots__ = (
         "_calls",
-        "_connect_id",
+        "_expires_at",
+        "_greeting",
         "_held",
         "_held_bytes",
         "_next_call",
@@ -145,10 +136,11 @@ class Session:
         self._held: list[tuple[Command, int]] | None = None  # behind a pending connect
         self._held_bytes = 0
         self._numbers: CommandNumbers | None = None
-        self._connect_id = 0
         self._stale_at: float | None = now + terms.limits.connect_seconds
         self._ping_at: float | None = None
         self._pong_by: float | None = None
+        self._expires_at: float | None = None
+        self._greeting: Greeting | None = None  # what the connect result is made of
 
     @property
     def subscriptions(self) -> dict[str, Subscription]:
@@ -164,10 +156,17 @@ class Session:
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
-        due = [at for at in (self._stale_at, self._ping_at, self._pong_by) if at is not None]
+        due = NEVER
+        for at in (self._stale_at, self._ping_at, self._pong_by):
+            if at is not None and at < due:
+                due = at
+        limits = self.terms.limits
         if self._numbers is not None and self._numbers.gap_since is not None:
-            due.append(self._numbers.gap_since + self.terms.limits.gap_seconds)
-        return min(due, default=None)
+            due = min(due, self._numbers.gap_since + limits.gap_seconds)
+        for at in (self._expires_at, self._subscriptions.expires_at):
+            if at is not None:
+                due = min(due, at + limits.expiry_grace_seconds)
+        return None if due == NEVER else due
 
     def tick(self, now: float) -> None:
         """Time has passed."""
@@ -179,8 +178,13 @@ class Session:
             self.end(codes.NO_PONG)
         elif self._gap_is_old(now):
             self.end(codes.INSUFFICIENT_STATE_CLOSE, "a gap in the command numbers stayed open")
-        elif self._ping_at is not None and now >= self._ping_at:
-            self._ping(now)
+        elif self._expires_at is not None and now >= self._expires_at + self.terms.limits.expiry_grace_seconds:
+            self.end(codes.CONNECTION_EXPIRED)
+        else:
+            if self._subscriptions.expires_at is not None and self.is_connected:
+                self._subscriptions.tick(now)
+            if self._ping_at is not None and now >= self._ping_at:
+                self._ping(now)
 
     def receive(self, command: Command, now: float, size: int = 0) -> None:
         """A command arrived; `size` is its length in bytes."""
@@ -205,6 +209,8 @@ class Session:
             self._admitted(answer, now)
         elif call.subscription is not None:
             self._subscriptions.answered(call.subscription, number, answer, now)
+        elif call.kind in ("refresh", "sub_refresh"):
+            self._refreshed(call, answer, now)
         elif isinstance(answer, Failure):
             self.fail(call.command_id, answer)
             self.release(call.channel, now)
@@ -235,6 +241,18 @@ class Session:
         self.is_paused = False
         self._subscriptions.resume(now)
 
+    def subscribe(self, channel: str, grant: Grant, now: float, *, since: Position | None = None) -> None:
+        """Subscribe from the server's side, from `since` on (None: from now on). Nothing happens where the session has
+        the channel already, or as many as it may."""
+        if self.state is SessionState.CONNECTED:
+            self._subscriptions.open_by_server(channel, grant, since, now)
+
+    def refresh(self, ttl: float, now: float) -> None:
+        """The session expires `ttl` seconds from now; 0: never. The client is told."""
+        if self.state is SessionState.CONNECTED:
+            self._extend(ttl, now)
+            self.send(Reply(push=Push(refresh=Refresh(ttl > 0, seconds_left(ttl)))))
+
     def unsubscribe(self, channel: str, code: Code, now: float) -> None:
         """End a subscription from the server's side; the client is told with `code`."""
         subscription = self.subscriptions.get(channel)
@@ -264,7 +282,7 @@ class Session:
             self._numbers = CommandNumbers(max_count=limits.pending_commands, max_bytes=limits.held_bytes)
         self.state = SessionState.CONNECTING
         self._stale_at = None
-        self._connect_id = command.id
+        self._greeting = Greeting(command.id, command.connect.subs)
         self.call(Authenticate(command.connect), OpenCall(command.id, "connect", ""))
 
     def _hold(self, command: Command, size: int) -> None:
@@ -283,22 +301,35 @@ class Session:
         if not isinstance(answer, Admitted):
             self._refuse_connect(answer)
             return
-        self.state = SessionState.CONNECTED
         self.user, self.info = answer.user, answer.info
+        greeting = self._greeting
+        assert greeting is not None
+        greeting.admitted = answer
+        if not answer.subs:
+            self.opened({}, now)
+            self.run_held(now)
+        elif len(answer.subs) > self.terms.limits.channels:
+            self.end(codes.CHANNEL_LIMIT, f"a session has at most {self.terms.limits.channels} subscriptions")
+        else:
+            self._subscriptions.open_with_session(answer.subs, greeting.positions, now)
+
+    def opened(self, subs: dict[str, SubscribeResult], now: float) -> None:
+        """`SubscriptionHost`: the subscriptions that the session begins with have started. It is connected now."""
+        greeting = self._greeting
+        assert greeting is not None
+        admitted, self._greeting = greeting.admitted, None
+        assert admitted is not None
+        self.state = SessionState.CONNECTED
+        self._extend(admitted.ttl, now)
         heartbeat = self.terms.heartbeat
-        result = ConnectResult(
-            client=self.client,
-            version=self.terms.version,
-            data=UNSET if answer.data is None else answer.data,
-            ping=0 if heartbeat is None else max(1, round(heartbeat.interval)),
-            pong=heartbeat is not None and heartbeat.wants_pong,
-            session=self.secret,
-            node=self.terms.node if self.secret else "",
-            wh=None if self._numbers is None else ConnectWh(self._numbers.next, self.terms.limits.pending_commands),
-        )
         if heartbeat is not None:
             self._ping_at = now + heartbeat.interval
-        self.send(Reply(id=self._connect_id, connect=result))
+        wh = None if self._numbers is None else ConnectWh(self._numbers.next, self.terms.limits.pending_commands)
+        result = greeting.result(self.terms, client=self.client, secret=self.secret, subs=subs, wh=wh)
+        self.send(Reply(id=greeting.command_id, connect=result))
+
+    def run_held(self, now: float) -> None:
+        """`SubscriptionHost`: now the commands that came behind the connect."""
         held, self._held, self._held_bytes = self._held or [], None, 0
         for command, size in held:
             if self.state is SessionState.CONNECTED:
@@ -307,7 +338,7 @@ class Session:
     def _refuse_connect(self, answer: Answer) -> None:
         failure = answer if isinstance(answer, Failure) else Failure(codes.INTERNAL)
         if failure.code.kind is Kind.ERROR:
-            self.send(refusal(self._connect_id, failure))
+            self.send(refusal(self._greeting.command_id if self._greeting else 0, failure))
             self.end(codes.CLOSED, failure.message or failure.code.text)
         else:
             self.end(failure.code, failure.message)
@@ -357,8 +388,12 @@ class Session:
             self._out.append(Received(command.send.data))
         else:
             request = request_of(command)
+            if isinstance(request, SubRefresh):
+                channel = request.channel
             if request is None:
                 self.fail(command.id, Failure(codes.NOT_AVAILABLE))
+            elif isinstance(request, SubRefresh) and channel not in self.subscriptions:
+                self.fail(command.id, Failure(codes.PERMISSION_DENIED, NOT_SUBSCRIBED))
             else:
                 self.call(request, OpenCall(command.id, kind, channel))
 
@@ -394,7 +429,7 @@ class Session:
         number = self._next_call
         self._next_call += 1
         self._calls[number] = opened
-        if opened.channel and opened.kind != "page":
+        if opened.channel and opened.kind not in ("page", "sub_refresh"):
             self._order.begin(opened.channel)
         self._out.append(Call(number, request))
         return number
@@ -416,6 +451,33 @@ class Session:
         """Tell the world something that wants no answer."""
         self._out.append(output)
 
+    # ---- expiry ----------------------------------------------------------------------------------------------------
+
+    def _extend(self, ttl: float, now: float) -> None:
+        self._expires_at = now + ttl if ttl > 0 else None
+
+    def _refreshed(self, call: OpenCall, answer: Answer, now: float) -> None:
+        """The answer to a refresh of the session, or of a subscription."""
+        subscription = self.subscriptions.get(call.channel)
+        if not isinstance(answer, Refreshed):
+            failure = answer if isinstance(answer, Failure) else Failure(codes.INTERNAL)
+            if failure.code.kind is Kind.UNSUBSCRIBE:
+                if subscription is not None:
+                    self._subscriptions.end(subscription, failure.code, now)
+                failure = Failure(codes.EXPIRED, failure.message)
+            self.fail(call.command_id, failure)
+            return
+        expires, ttl = answer.ttl > 0, seconds_left(answer.ttl)
+        if call.kind == "refresh":
+            self._extend(answer.ttl, now)
+            result = RefreshResult(self.client, self.terms.version, expires, ttl)
+            self.send(Reply(id=call.command_id, refresh=result))
+        elif subscription is None:
+            self.fail(call.command_id, Failure(codes.PERMISSION_DENIED, NOT_SUBSCRIBED))
+        else:
+            self._subscriptions.extend(subscription, answer.ttl, now)
+            self.send(Reply(id=call.command_id, sub_refresh=SubRefreshResult(expires, ttl)))
+
     # ---- small things --------------------------------------------------------------------------------------------
 
     def _ping(self, now: float) -> None:
@@ -435,5 +497,5 @@ class Session:
         self._subscriptions.shut()
         self._calls.clear()
         self._order = CommandOrder()
-        self._held = self._numbers = None
-        self._stale_at = self._ping_at = self._pong_by = None
+        self._held = self._numbers = self._greeting = None
+        self._stale_at = self._ping_at = self._pong_by = self._expires_at = None

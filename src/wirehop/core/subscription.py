@@ -8,10 +8,11 @@ It knows the session's command only by its id, and nothing of other subscription
 
 from enum import Enum, auto
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from wirehop.core.effects import Grant
 from wirehop.core.messages import Position, SubscribeRequest, SubscribeResult
+from wirehop.core.replies import seconds_left
 from wirehop.core.slot import Slot, Started
 from wirehop.core.table import Table
 
@@ -46,19 +47,26 @@ SUBSCRIPTION_TABLE: Table[SubscriptionState, SubscriptionInput] = Table(
 )
 
 
+def _reaches_back(earliest: Position, since: Position) -> bool:
+    """Whether a right to read from `earliest` on covers a recovery from `since`."""
+    return since.epoch == earliest.epoch and since.offset >= earliest.offset
+
+
 class Subscription:
-    """`command_id` is the id to answer while it opens; `read` the number of the history call that is open, 0 if
-    none."""
+    """`command_id` is the id to answer while it opens (0 where the server subscribes: `is_by_server`); `read` the
+    number of the history call that is open, 0 if none; `expires_at` when it ends unless it is refreshed."""
 
-    __slots__ = ("_request", "channel", "command_id", "grant", "read", "slot", "state")
+    __slots__ = ("_request", "channel", "command_id", "expires_at", "grant", "is_by_server", "read", "slot", "state")
 
-    def __init__(self, request: SubscribeRequest, command_id: int) -> None:
+    def __init__(self, request: SubscribeRequest, command_id: int, *, is_by_server: bool = False) -> None:
         self.channel = request.channel
         self.command_id = command_id
+        self.is_by_server = is_by_server
         self.state = SubscriptionState.ASKED
         self.grant: Grant | None = None
         self.slot: Slot | None = None
         self.read = 0
+        self.expires_at: float | None = None
         self._request: SubscribeRequest | None = request
 
     def granted(self, grant: Grant) -> Slot:
@@ -68,15 +76,16 @@ class Subscription:
         self.grant = grant
         request = self._request
         since = Position(request.epoch, request.offset) if request is not None and request.recover else None
+        if since is not None and grant.since is not None and not _reaches_back(grant.since, since):
+            since = Position("", 0)  # recovery must say that it did not happen, not be skipped
         self.slot = Slot(self.channel, grant.delivery, since=since)
         return self.slot
 
     @property
     def watches(self) -> bool:
         """Whether joins and leaves are told to this subscriber."""
-        return (
-            self.grant is not None and self.grant.join_leave and self._request is not None and self._request.join_leave
-        )
+        is_wanted = self.is_by_server or (self._request is not None and self._request.join_leave)
+        return is_wanted and self.grant is not None and self.grant.join_leave
 
     def started(self, started: Started) -> SubscribeResult | None:
         """The subscribe result; None where the client wants an error instead of an incomplete recovery."""
@@ -89,7 +98,7 @@ class Subscription:
         self.state = SubscriptionState.OPEN
         self._request = None  # not needed any more: an idle subscription is small
         if grant.data is not None:
-            self.grant = Grant(grant.delivery, grant.presence, grant.join_leave, grant.info)
+            self.grant = structs.replace(grant, data=None)
         has_positions = grant.delivery != "signal"
         result = SubscribeResult(
             recoverable=has_positions,
@@ -99,9 +108,11 @@ class Subscription:
             recovered=started.recovered,
             was_recovering=request.recover,
             publications=started.publications,
+            expires=grant.ttl > 0,
+            ttl=seconds_left(grant.ttl),
         )
         if grant.data is not None:
-            result = replace(result, data=grant.data)
+            result = structs.replace(result, data=grant.data)
         return result
 
     def end(self) -> None:

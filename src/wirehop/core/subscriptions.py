@@ -28,7 +28,17 @@ from wirehop.core.effects import (
     SendTail,
 )
 from wirehop.core.limits import Limits
-from wirehop.core.messages import ClientInfo, Command, Position, Push, Reply, Unsubscribe
+from wirehop.core.messages import (
+    ClientInfo,
+    Command,
+    Position,
+    Push,
+    Reply,
+    Subscribe,
+    SubscribeRequest,
+    SubscribeResult,
+    Unsubscribe,
+)
 from wirehop.core.replies import result_reply
 from wirehop.core.slot import Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
 from wirehop.core.subscription import Subscription, SubscriptionState
@@ -69,16 +79,26 @@ class SubscriptionHost(Protocol):
 
     def release(self, channel: str, now: float) -> None: ...
 
+    def opened(self, subs: dict[str, SubscribeResult], now: float) -> None: ...
+
+    def run_held(self, now: float) -> None: ...
+
 
 class Subscriptions:
-    """At most `limits.channels`; one more is answered 106."""
+    """At most `limits.channels`; one more is answered 106.
 
-    __slots__ = ("_draining", "_host", "by_channel")
+    Those that the server opens with the connect result go live together: the pages of history that come first wait in
+    `_pages` for the others, so that nothing is written for any of them before that result.
+    """
+
+    __slots__ = ("_draining", "_host", "_pages", "by_channel", "expires_at")
 
     def __init__(self, host: SubscriptionHost) -> None:
         self._host = host
         self.by_channel: dict[str, Subscription] = {}
+        self.expires_at: float | None = None  # the first end of one that expires
         self._draining: list[Subscription] | None = None  # those that still have to catch up, the next one last
+        self._pages: dict[Subscription, PageRead | None] | None = None  # while the session opens
 
     # ---- commands ------------------------------------------------------------------------------------------------
 
@@ -87,7 +107,7 @@ class Subscriptions:
         request, host = command.subscribe, self._host
         assert request is not None
         held = self.by_channel.get(request.channel)
-        if held is not None and not replaces:
+        if held is not None and (not replaces or held.is_by_server):
             host.fail(command.id, Failure(codes.ALREADY_SUBSCRIBED))
             return
         if held is not None:
@@ -108,6 +128,86 @@ class Subscriptions:
             self.end(subscription, None, now)
         self._host.send(result_reply(command.id, "unsubscribed"))
 
+    # ---- what the server asks ------------------------------------------------------------------------------------
+
+    def open_with_session(self, grants: dict[str, Grant], requests: dict[str, SubscribeRequest], now: float) -> None:
+        """Subscribe the session before it is told that it is connected; `host.opened` follows when all have started.
+        `requests` holds the positions that the client has, by channel."""
+        self._pages = {}
+        for channel, grant in grants.items():
+            known = requests.get(channel, SubscribeRequest())
+            request = SubscribeRequest(channel, recover=known.recover, epoch=known.epoch, offset=known.offset)
+            subscription = self._grant_by_server(request, grant, now)
+            self._pages[subscription] = None
+            if grant.delivery != "signal":
+                assert subscription.slot is not None
+                self._follow(subscription, subscription.slot.start(self._host.limits), now)
+        self._open_all(now)
+
+    def open_by_server(self, channel: str, grant: Grant, since: Position | None, now: float) -> None:
+        """Subscribe a session that is connected; it is told by a push. One that has the channel already keeps it."""
+        host = self._host
+        if channel in self.by_channel or len(self.by_channel) >= host.limits.channels:
+            return
+        where = since or Position("", 0)
+        request = SubscribeRequest(channel, recover=since is not None, epoch=where.epoch, offset=where.offset)
+        subscription = self._grant_by_server(request, grant, now)
+        assert subscription.slot is not None
+        self._follow(subscription, subscription.slot.start(host.limits, is_paused=host.is_paused), now)
+
+    def _grant_by_server(self, request: SubscribeRequest, grant: Grant, now: float) -> Subscription:
+        subscription = self.by_channel[request.channel] = Subscription(request, 0, is_by_server=True)
+        slot = subscription.granted(grant)
+        self.extend(subscription, grant.ttl, now)
+        self._host.tell(Attach(slot, subscription.watches))
+        return subscription
+
+    def _open_all(self, now: float) -> None:
+        """Start all that the session opens with, once every page is here."""
+        pages, limits = self._pages, self._host.limits
+        if pages is None or any(
+            page is None and subscription.grant is not None and subscription.grant.delivery != "signal"
+            for subscription, page in pages.items()
+        ):
+            return
+        self._pages, results = None, {}
+        later: list[tuple[Subscription, list[SlotOutput]]] = []
+        for subscription, page in pages.items():
+            slot = subscription.slot
+            assert slot is not None
+            if page is None:
+                outputs = slot.start(limits, is_paused=self._host.is_paused)
+            else:
+                outputs = slot.page(page.page, limits, tail_from=page.tail_from)
+            if outputs and isinstance(outputs[0], Started):
+                result = subscription.started(outputs.pop(0))  # type: ignore[arg-type]
+                if result is not None:
+                    results[subscription.channel] = result
+            later.append((subscription, outputs))
+        self._host.opened(results, now)
+        for subscription, outputs in later:
+            if subscription.channel in results:
+                self._enter(subscription)
+            self._follow(subscription, outputs, now)
+        self._drain(now)
+        self._host.run_held(now)
+
+    def extend(self, subscription: Subscription, ttl: float, now: float) -> None:
+        """The subscription expires `ttl` seconds from now; 0: never."""
+        subscription.expires_at = now + ttl if ttl > 0 else None
+        self._find_first_end()
+
+    def tick(self, now: float) -> None:
+        """Time has passed: end those that have expired and were not refreshed."""
+        grace = self._host.limits.expiry_grace_seconds
+        for subscription in list(self.by_channel.values()):
+            if subscription.expires_at is not None and now >= subscription.expires_at + grace:
+                self.end(subscription, codes.SUBSCRIPTION_EXPIRED, now)
+
+    def _find_first_end(self) -> None:
+        ends = [each.expires_at for each in self.by_channel.values() if each.expires_at is not None]
+        self.expires_at = min(ends, default=None)
+
     # ---- what happens to them ------------------------------------------------------------------------------------
 
     def answered(self, subscription: Subscription, number: int, answer: Answer, now: float) -> None:
@@ -117,12 +217,19 @@ class Subscriptions:
         slot, host = subscription.slot, self._host
         if isinstance(answer, Grant) and slot is None:
             slot = subscription.granted(answer)
+            self.extend(subscription, answer.ttl, now)
             host.tell(Attach(slot, subscription.watches))
             self._follow(subscription, slot.start(host.limits, is_paused=host.is_paused), now)
         elif isinstance(answer, PageRead) and slot is not None and number == subscription.read:
             subscription.read = 0
+            if self._pages is not None:
+                self._pages[subscription] = answer
+                self._open_all(now)
+                return
             self._follow(subscription, slot.page(answer.page, host.limits, tail_from=answer.tail_from), now)
             self._drain(now)
+        elif self._pages is not None:
+            host.end(codes.SERVER_ERROR)
         elif isinstance(answer, Failure) and subscription.state is not SubscriptionState.OPEN:
             self._refuse(subscription, answer, now)
         elif isinstance(answer, Failure):
@@ -146,7 +253,7 @@ class Subscriptions:
         """The wire is full."""
         self._draining = None
         for subscription in self.by_channel.values():
-            if subscription.slot is not None:
+            if subscription.slot is not None and subscription.slot.state is not SlotState.NEW:
                 subscription.slot.pause()
 
     def resume(self, now: float) -> None:
@@ -156,18 +263,22 @@ class Subscriptions:
 
     def end(self, subscription: Subscription, code: Code | None, now: float) -> None:
         """End one; with `code` the client is told by a push."""
-        is_opening = subscription.state is not SubscriptionState.OPEN
+        holds_order = subscription.state is not SubscriptionState.OPEN and not subscription.is_by_server
         self._forget(subscription)
+        if self._pages is not None:  # the client was not told that it begins
+            self._pages.pop(subscription, None)
+            self._open_all(now)
+            return
         if code is not None:
             push = Push(subscription.channel, unsubscribe=Unsubscribe(code.number, code.text))
             self._host.send(Reply(push=push))
-        if is_opening:  # its own command was what the channel's others waited for
+        if holds_order:  # its own command was what the channel's others waited for
             self._host.release(subscription.channel, now)
         self._drain(now)
 
     def shut(self) -> None:
         """The session is over: end all, tell nobody."""
-        self._draining = None
+        self._draining = self._pages = None
         for subscription in list(self.by_channel.values()):
             self._forget(subscription)
 
@@ -200,11 +311,33 @@ class Subscriptions:
         if result is None:
             self._refuse(subscription, Failure(codes.UNRECOVERABLE_POSITION), now)
             return
-        self._host.send(Reply(id=subscription.command_id, subscribe=result))
+        if subscription.is_by_server:
+            self._push_start(subscription, result)
+        else:
+            self._host.send(Reply(id=subscription.command_id, subscribe=result))
+        self._enter(subscription)
+        if not subscription.is_by_server:
+            self._host.release(subscription.channel, now)
+
+    def _push_start(self, subscription: Subscription, result: SubscribeResult) -> None:
+        """Tell the client of a subscription that it did not ask for, and what it is given to begin with."""
+        given, slot = result.publications, subscription.slot
+        assert slot is not None
+        begin = Subscribe(
+            recoverable=result.recoverable,
+            epoch=result.epoch,
+            offset=given[0].offset - 1 if given else result.offset,
+            positioned=result.positioned,
+            data=result.data,
+        )
+        self._host.send(Reply(push=Push(subscription.channel, subscribe=begin)))
+        if given:
+            self._host.tell(SendMissed(slot, given))
+
+    def _enter(self, subscription: Subscription) -> None:
         grant = subscription.grant
         if grant is not None and grant.presence:
             self._host.tell(Enter(subscription.channel, self._client_info(grant)))
-        self._host.release(subscription.channel, now)
 
     def _lost(self, subscription: Subscription, was_slow: bool, now: float) -> None:
         if was_slow:
@@ -219,6 +352,9 @@ class Subscriptions:
         """The subscribe command fails."""
         command_id = subscription.command_id
         self._forget(subscription)
+        if subscription.is_by_server:
+            self._host.tell(Count("server_subscribe_failed", 1))
+            return
         self._host.fail(command_id, failure)
         self._host.release(subscription.channel, now)
 
@@ -231,6 +367,8 @@ class Subscriptions:
         if was_open and subscription.grant is not None and subscription.grant.presence:
             self._host.tell(Leave(subscription.channel, self._host.client))
         subscription.end()
+        if subscription.expires_at is not None:
+            self._find_first_end()
 
     def _drain(self, now: float) -> None:
         """Let the next slot that fell behind catch up, unless one still does or the wire is full again."""

@@ -20,6 +20,7 @@ from wirehop.core.effects import (
     Count,
     Detach,
     Enter,
+    Grant,
     Leave,
     Output,
     PageRead,
@@ -138,7 +139,9 @@ class Driver:
         self.session.answer(number, answer, self.node.clock.now())
         if isinstance(answer, PageRead):
             self._has_read = True
-        self.was_admitted = self.was_admitted or self.session.state is SessionState.CONNECTED
+        if not self.was_admitted and self.session.state is SessionState.CONNECTED:
+            self.was_admitted = True
+            self.node.admitted(self)
         self._run()
 
     def published(self, slot: Slot, first: int, last: int, epoch: str) -> None:
@@ -150,6 +153,21 @@ class Driver:
     def compare(self, slot: Slot, top: Position) -> None:
         """The broker's log ends at `top`."""
         self.session.compare(slot, top, self.node.clock.now())
+        self._run()
+
+    def subscribe(self, channel: str, grant: Grant, since: Position | None) -> None:
+        """Subscribe from the server's side."""
+        self.session.subscribe(channel, grant, self.node.clock.now(), since=since)
+        self._run()
+
+    def unsubscribe(self, channel: str, code: Code) -> None:
+        """End a subscription from the server's side."""
+        self.session.unsubscribe(channel, code, self.node.clock.now())
+        self._run()
+
+    def refresh(self, ttl: float) -> None:
+        """The session expires `ttl` seconds from now; 0: never."""
+        self.session.refresh(ttl, self.node.clock.now())
         self._run()
 
     def pushed(self, push: Push) -> None:

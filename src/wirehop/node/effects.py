@@ -30,6 +30,9 @@ from wirehop.core.effects import (
     ReadPage,
     ReadPresence,
     ReadPresenceStats,
+    Refresh,
+    Refreshed,
+    SubRefresh,
 )
 from wirehop.core.errors import Refused
 from wirehop.core.messages import (
@@ -103,7 +106,7 @@ class Effects:
                 return handlers.subscribe is not None
             case Publish():
                 return handlers.publish is not None
-            case Invoke():
+            case Invoke() | Refresh():
                 return True
             case _:
                 return False
@@ -145,6 +148,10 @@ class Effects:
                 return PageRead(page, self._node.hub.tail_from(channel, page.top.epoch))
             case Authorize(request):
                 return await self._authorize(driver, request)
+            case Refresh(token):
+                return await self._refresh(driver, token)
+            case SubRefresh(channel, token):
+                return await self._sub_refresh(driver, channel, token)
             case Authenticate(request):
                 return await self._authenticate(driver, request)
             case Invoke(method, data):
@@ -179,15 +186,33 @@ class Effects:
             return Admitted()
         if not isinstance(user, User):
             raise TypeError(f"on_connect must return a User or None, not {type(user).__name__}")
-        return Admitted(user.id, _raw(user.info), _raw(user.data))
+        subs = {channel: self.grant(channel) for channel in user.subs}
+        return Admitted(user.id, _raw(user.info), _raw(user.data), ttl=user.ttl, subs=subs)
+
+    async def _refresh(self, driver: "Driver", token: str) -> Answer:
+        handler = self._node.handlers.refresh
+        if handler is None:
+            return Failure(codes.NOT_AVAILABLE)
+        ttl = await self._limited(handler(Client(driver), token))
+        if not isinstance(ttl, int | float):
+            raise TypeError(f"on_refresh must return seconds, not {type(ttl).__name__}")
+        return Refreshed(float(ttl))
+
+    async def _sub_refresh(self, driver: "Driver", channel: str, token: str) -> Answer:
+        return Failure(codes.NOT_AVAILABLE)
 
     async def _authorize(self, driver: "Driver", request: SubscribeRequest) -> Answer:
         channel, user = request.channel, driver.session.user
-        options = self._permitted("subscribe", channel, user)
+        self._permitted("subscribe", channel, user)
         handler = self._node.handlers.subscribe
         if handler is not None:
             await self._limited(handler(Client(driver), channel))
-        return Grant(options.delivery, options.presence and not driver.is_transient, options.join_leave)
+        return self.grant(channel, is_transient=driver.is_transient)
+
+    def grant(self, channel: str, *, data: object = None, is_transient: bool = False) -> Grant:
+        """What a subscription to the channel gets by its namespace."""
+        options = self._node.policy.options(channel)
+        return Grant(options.delivery, options.presence and not is_transient, options.join_leave, data=_raw(data))
 
     async def _publish(self, driver: "Driver", request: PublishRequest) -> Answer:
         session = driver.session

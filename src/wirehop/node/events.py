@@ -18,11 +18,14 @@ T = TypeVar("T")
 
 class User(Struct, frozen=True):
     """Who connected, as `on_connect` says. `id` is the user's name everywhere; `info` is shown to others; `data` goes
-    back to the client with the connect result. Both may be anything that JSON can hold."""
+    back to the client with the connect result. Both may be anything that JSON can hold. `subs` are channels that the
+    session is subscribed to by the server; `ttl` is the seconds until it expires unless it is refreshed (0: never)."""
 
     id: str = ""
     info: object = None
     data: object = None
+    subs: tuple[str, ...] = ()
+    ttl: float = 0
 
 
 class Connecting:

@@ -53,6 +53,7 @@ class Handlers:
     def __init__(self) -> None:
         self.connect: Callable[..., Awaitable[object]] | None = None
         self.subscribe: Callable[..., Awaitable[object]] | None = None
+        self.refresh: Callable[..., Awaitable[object]] | None = None
         self.publish: TypedHandler | None = None
         self.disconnect: Callable[..., Awaitable[object]] | None = None
         self.message: TypedHandler | None = None

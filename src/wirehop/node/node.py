@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Literal, TypeVar
 
 from msgspec import structs
@@ -19,8 +19,9 @@ from wirehop.core.errors import PayloadError, SettingsError
 from wirehop.core.limits import Limits
 from wirehop.core.messages import ClientInfo, PayloadKind, Position, Publication, Reply
 from wirehop.core.recovery import HistoryPage
-from wirehop.core.session import Heartbeat, Session, Terms
+from wirehop.core.session import Session
 from wirehop.core.slot import Slot
+from wirehop.core.terms import Heartbeat, Terms
 from wirehop.hub import Hub
 from wirehop.node.clock import SecretIds, SystemClock
 from wirehop.node.driver import Driver
@@ -56,6 +57,7 @@ def _limits(settings: Settings) -> Limits:
         channel_bytes=chosen.channel_length,
         recovery_publications=chosen.recovery_publications,
         recovery_bytes=chosen.recovery_bytes,
+        expiry_grace_seconds=chosen.expiry_grace,
     )
 
 
@@ -94,6 +96,7 @@ class Node:
         self.presence_store: PresenceStore = presence_store if presence_store is not None else _must(memory)
         self.id = self.ids.new()
         self.sessions: dict[str, Driver] = {}
+        self._by_user: dict[str, dict[Driver, None]] = {}
         self.is_draining = False
         self.is_open = False
         self._connections: Counter[str] = Counter()
@@ -125,6 +128,11 @@ class Node:
         """`async def (client: Client, channel: str, data: T)`: return other data to replace it; raise `Refused` to
         refuse."""
         return self.handlers.register("publish", handler)
+
+    def on_refresh(self, handler: Handler) -> Handler:
+        """`async def (client: Client, token: str) -> float`: the seconds that the session lives from now (0: without
+        end); raise `Refused` to refuse."""
+        return self.handlers.register("refresh", handler)
 
     def on_disconnect(self, handler: Handler) -> Handler:
         """`async def (client: Client, code: int, reason: str)`: the session is over."""
@@ -205,6 +213,50 @@ class Node:
         """Who is in the channel, by client id."""
         return (await self.presence_store.members(channel))[0]
 
+    def sessions_of(self, user: str, *, client: str = "") -> "list[Driver]":
+        """The connected sessions of a user on this node; with `client` only that one."""
+        return [each for each in self._by_user.get(user, ()) if not client or each.session.client == client]
+
+    def subscribe(
+        self, user: str, channel: str, *, client: str = "", since: Position | None = None, data: object = None
+    ) -> int:
+        """Subscribe a user's sessions on this node to a channel, whatever its namespace says; how many. `since`:
+        from this position on, where history still reaches back to it. `data` goes to the clients."""
+        grant = self.effects.grant(channel, data=data)
+        drivers = self.sessions_of(user, client=client)
+        for driver in drivers:
+            driver.subscribe(channel, grant, since)
+        return len(drivers)
+
+    def unsubscribe(self, user: str, channel: str, *, client: str = "", code: Code = codes.UNSUBSCRIBED) -> int:
+        """End the subscriptions of a user's sessions on this node to a channel; how many sessions were told."""
+        drivers = [each for each in self.sessions_of(user, client=client) if channel in each.session.subscriptions]
+        for driver in drivers:
+            driver.unsubscribe(channel, code)
+        return len(drivers)
+
+    def refresh(self, user: str, *, client: str = "", ttl: float) -> int:
+        """Let a user's sessions on this node live `ttl` seconds from now (0: without end); how many."""
+        drivers = self.sessions_of(user, client=client)
+        for driver in drivers:
+            driver.refresh(ttl)
+        return len(drivers)
+
+    def disconnect_user(
+        self,
+        user: str,
+        *,
+        client: str = "",
+        code: Code = codes.FORCE_DISCONNECT,
+        reason: str = "",
+        whitelist: Collection[str] = (),
+    ) -> int:
+        """End a user's sessions on this node, but for the clients in `whitelist`; how many."""
+        drivers = [each for each in self.sessions_of(user, client=client) if each.session.client not in whitelist]
+        for driver in drivers:
+            driver.end(code, reason)
+        return len(drivers)
+
     def disconnect(self, client: str, code: Code = codes.FORCE_DISCONNECT, reason: str = "") -> bool:
         """End a session of this node; False if there is none with this id."""
         driver = self.sessions.get(client)
@@ -283,10 +335,21 @@ class Node:
         assert isinstance(slot.owner, Driver)
         return slot.owner
 
+    def admitted(self, driver: Driver) -> None:
+        """A session knows its user now."""
+        user = driver.session.user
+        if user and driver.session.client in self.sessions:
+            self._by_user.setdefault(user, {})[driver] = None
+
     def forget(self, driver: Driver, code: int, reason: str) -> None:
         """A session is over."""
         if self.sessions.pop(driver.session.client, None) is None:
             return
+        of_user = self._by_user.get(driver.session.user)
+        if of_user is not None:
+            of_user.pop(driver, None)
+            if not of_user:
+                del self._by_user[driver.session.user]
         self._connections[driver.wire_name] -= 1
         self.metrics.closed[driver.wire_name, code] += 1
         level = logging.DEBUG if driver.is_transient else logging.INFO

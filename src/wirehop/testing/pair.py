@@ -51,8 +51,9 @@ from wirehop.core.limits import Limits
 from wirehop.core.log import LatestLog, Log
 from wirehop.core.messages import Command, ConnectRequest, Publication, Push, Reply
 from wirehop.core.recovery import HistoryPage
-from wirehop.core.session import Heartbeat, Session, SessionState, Terms
+from wirehop.core.session import Session, SessionState
 from wirehop.core.slot import Slot, SlotState
+from wirehop.core.terms import Heartbeat, Terms
 from wirehop.hub import Hub
 from wirehop.testing.clock import CountingIds, ManualClock
 from wirehop.testing.network import VirtualLink

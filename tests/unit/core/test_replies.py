@@ -14,6 +14,8 @@ from wirehop.core.effects import (
     ReadHistory,
     ReadPresence,
     ReadPresenceStats,
+    Refresh,
+    SubRefresh,
 )
 from wirehop.core.messages import (
     ClientInfo,
@@ -98,8 +100,8 @@ def test_an_empty_channel_is_not_no_channel() -> None:
         ("history", ReadHistory),
         ("presence", ReadPresence),
         ("presence_stats", ReadPresenceStats),
-        ("refresh", type(None)),
-        ("sub_refresh", type(None)),
+        ("refresh", Refresh),
+        ("sub_refresh", SubRefresh),
         ("send", type(None)),
     ],
 )

@@ -52,8 +52,9 @@ from wirehop.core.messages import (
     Wh,
 )
 from wirehop.core.recovery import HistoryPage
-from wirehop.core.session import Heartbeat, Session, SessionState, Terms
+from wirehop.core.session import Session, SessionState
 from wirehop.core.slot import Slot
+from wirehop.core.terms import Heartbeat, Terms
 
 NOW = 100.0
 LIMITS = Limits(
