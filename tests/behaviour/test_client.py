@@ -23,7 +23,7 @@ from wirehop.client import (
 )
 from wirehop.client.client import WireName
 from wirehop.client.events import ChannelEvents, StreamChanged
-from wirehop.client.machine import StateChanged, Subscribed
+from wirehop.client.outputs import StateChanged, Subscribed
 from wirehop.core import codes
 from wirehop.core.errors import Refused
 from wirehop.core.messages import Position

@@ -26,7 +26,7 @@ from wirehop.client.address import Address
 from wirehop.client.errors import HttpError
 from wirehop.client.events import ChannelEvents, StreamChanged
 from wirehop.client.http import HttpClient
-from wirehop.client.machine import StateChanged
+from wirehop.client.outputs import StateChanged
 
 WIREHOP = str(Path(sys.executable).with_name("wirehop"))
 SECONDS = 20.0

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from test_poll_walk import PollWorld
 
-from wirehop.client.machine import ClientState
 from wirehop.client.messages import decode_replies
+from wirehop.client.states import ClientState
 from wirehop.codecs.cursor import decode_position, decode_positions, encode_position, encode_positions
 from wirehop.codecs.event_stream import Event, EventStreamDecoder, encode_event
 from wirehop.codecs.frame import Lane
 from wirehop.codecs.json_lines import JsonLines, encode_command
 from wirehop.core.batches import Batches, Give
+from wirehop.core.codes import INSUFFICIENT_STATE, UNSUBSCRIBED, Code
 from wirehop.core.errors import BadMessage
 from wirehop.core.limits import Limits
 from wirehop.core.log import LatestLog, Log
@@ -41,6 +42,7 @@ from wirehop.core.numbers import CommandNumbers
 from wirehop.core.recovery import HistoryPage
 from wirehop.core.session import SessionState
 from wirehop.core.slot import NOT_LIVE, Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
+from wirehop.core.subscription import SubscriptionState
 from wirehop.hub import Hub
 from wirehop.testing.clock import CountingIds
 from wirehop.testing.pair import Pair, VirtualBroker
@@ -356,6 +358,7 @@ WEIGHTS = {
     "down": 4,
     "reconnect": 3,
     "cut": 1,
+    "evict": 1,
     "pause": 1,
     "resume": 1,
     "restart": 1,
@@ -364,16 +367,31 @@ WEIGHTS = {
     "unsubscribe": 1,
 }
 """How often each step is tried where it is possible. Troubles have a budget too: else nothing else would happen."""
-INDEXED = ("publish", "request", "read", "answer", "subscribe", "unsubscribe")
+INDEXED = ("publish", "request", "read", "answer", "evict", "subscribe", "unsubscribe")
 PAIR_LIMITS = Limits(page_publications=2, recovery_publications=4, held_bytes=4096)
 
 
 class PairWorld:
     """One client on three channels. A step is a word and perhaps a number, so that a path can be replayed."""
 
+    @property
+    def open_channels(self) -> list[str]:
+        """What the session is subscribed to, beyond asking."""
+        wire = self.pair.wire
+        held = wire.session.subscriptions if wire is not None else {}
+        return [channel for channel, each in held.items() if each.state is SubscriptionState.OPEN]
+
     def __init__(self, delivery: str, *, changes: int = 0) -> None:
         self.delivery = delivery
-        self.budget = {"cut": 3, "restart": 1, "lose": 2, "pause": 4, "subscribe": changes, "unsubscribe": changes}
+        self.budget = {
+            "cut": 3,
+            "restart": 1,
+            "lose": 2,
+            "pause": 4,
+            "evict": 2,
+            "subscribe": changes,
+            "unsubscribe": changes,
+        }
         self.pair = Pair(delivery=delivery, log_size=6, limits=PAIR_LIMITS)
         self.pair.node.hub.tail_bytes = TAIL_BYTES
         self.number = 0
@@ -434,6 +452,8 @@ class PairWorld:
                 return self.is_up and not self.is_paused
             case "resume":
                 return self.is_paused
+            case "evict":
+                return self.is_up and bool(self.open_channels)
             case "subscribe":
                 return len(pair.client.subscriptions) < len(CHANNELS)
             case "unsubscribe":
@@ -470,6 +490,11 @@ class PairWorld:
             case "pause" | "resume":
                 assert pair.wire is not None
                 getattr(pair.wire, step)()
+            case "evict":  # what a lost gap does: ended with a code that says subscribe again
+                assert pair.wire is not None
+                held = self.open_channels
+                pair.wire.session.unsubscribe(held[index % len(held)], INSUFFICIENT_STATE, pair.clock.now())
+                pair.wire.run()
             case "restart":
                 self.broker_lost = True
                 pair.broker.restart()
@@ -657,6 +682,27 @@ def test_a_conversation_survives_any_schedule() -> None:
 
 def test_a_conversation_whose_channels_come_and_go_survives_any_schedule() -> None:
     run_state_machine_as_test(ChangingSchedule, settings=examples(100, steps=60))
+
+
+@pytest.mark.parametrize("code", [INSUFFICIENT_STATE, UNSUBSCRIBED], ids=lambda code: code.name)
+def test_an_end_that_crosses_a_new_subscription_ends_only_the_old_one(code: Code) -> None:
+    """The server's push is on its way down while the application lets the channel go and takes it again.
+
+    The push stands before the reply to the new subscribe, so it speaks of the old subscription.
+    """
+    world = PairWorld("log")
+    world.settle()
+    pair = world.pair
+    assert pair.wire is not None
+    pair.wire.session.unsubscribe("a", code, pair.clock.now())
+    pair.wire.run()
+    pair.client.unsubscribe("a")
+    pair.run_client()
+    world.seen["a"].append(None)
+    pair.subscribe("a")
+    world.settle()
+    assert set(pair.client.subscriptions) == {"a", "b"}
+    world.check_at_rest()
 
 
 # ---- logs ------------------------------------------------------------------------------------------------------------

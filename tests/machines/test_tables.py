@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from wirehop.client.machine import CLIENT_TABLE, ClientInput, ClientMachine, ClientState
+from wirehop.client.machine import ClientMachine
 from wirehop.client.messages import ClientPush, ClientReply
+from wirehop.client.states import CLIENT_TABLE, ClientInput, ClientState
 from wirehop.core import codes
 from wirehop.core.effects import Admitted, Failure, Grant
 from wirehop.core.errors import LocalProtocolError

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from wirehop.client.machine import ClientState
+from wirehop.client.states import ClientState
 from wirehop.core.limits import Limits
 from wirehop.core.slot import NOT_LIVE, SlotState
 from wirehop.testing.pair import Pair

@@ -16,8 +16,9 @@ from wirehop.client.client import Client, WireName
 from wirehop.client.errors import RequestFailed
 from wirehop.client.events import ChannelEvents, StreamChanged
 from wirehop.client.http import HttpClient
-from wirehop.client.machine import ClientState, StateChanged
+from wirehop.client.outputs import StateChanged
 from wirehop.client.publication import Publication
+from wirehop.client.states import ClientState
 from wirehop.client.wire import read_refusal
 from wirehop.codecs.cursor import decode_position, encode_position
 from wirehop.codecs.event_stream import Event

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from wirehop.client.channel import Subscription
     from wirehop.client.client import Client
     from wirehop.client.errors import AddressError, ClientClosed, ClientError, RequestFailed, SubscriptionEnded
-    from wirehop.client.machine import ClientState
     from wirehop.client.publication import Publication
+    from wirehop.client.states import ClientState
 
 _WHERE = {
     "AddressError": "errors",

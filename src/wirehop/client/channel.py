@@ -7,7 +7,7 @@ from collections.abc import Callable
 from wirehop.client.driver import Driver
 from wirehop.client.errors import ClientError
 from wirehop.client.inbox import Inbox
-from wirehop.client.machine import PresenceChanged, Subscribed
+from wirehop.client.outputs import PresenceChanged, Subscribed
 from wirehop.client.publication import Publication
 from wirehop.codecs.json_lines import WirePublication
 from wirehop.core.messages import Position

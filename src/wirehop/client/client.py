@@ -24,8 +24,10 @@ from wirehop.client.address import Address, read_address
 from wirehop.client.channel import Subscription
 from wirehop.client.driver import Driver
 from wirehop.client.errors import ClientClosed, RequestFailed
-from wirehop.client.machine import ClientMachine, ClientState, PresenceChanged, StateChanged, Subscribed
+from wirehop.client.machine import ClientMachine
+from wirehop.client.outputs import PresenceChanged, StateChanged, Subscribed
 from wirehop.client.publication import Publication
+from wirehop.client.states import ClientState
 from wirehop.client.wire import Wire
 from wirehop.core import codes
 from wirehop.core.messages import (

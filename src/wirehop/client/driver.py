@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from wirehop.client.errors import ClientClosed, ClientError, RequestFailed, SubscriptionEnded, WireLost
-from wirehop.client.machine import (
+from wirehop.client.machine import ClientMachine
+from wirehop.client.messages import ClientReply
+from wirehop.client.outputs import (
     Answered,
-    ClientMachine,
     ClientOutput,
-    ClientState,
     CloseWire,
     Delivered,
     MessageArrived,
@@ -27,7 +27,7 @@ from wirehop.client.machine import (
     Transmit,
     Unsubscribed,
 )
-from wirehop.client.messages import ClientReply
+from wirehop.client.states import ClientState
 from wirehop.client.wire import Wire
 from wirehop.codecs.json_lines import WirePublication
 from wirehop.core import codes

@@ -16,14 +16,26 @@ Inputs take `now`; outputs are drained with `take()`; `deadline()` says when to 
 """
 
 from collections.abc import Callable
-from enum import Enum, auto
 
-from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from wirehop.client.messages import ClientPush, ClientReply
+from wirehop.client.outputs import (
+    Answered,
+    ClientOutput,
+    CloseWire,
+    Delivered,
+    MessageArrived,
+    OpenWire,
+    Pong,
+    PresenceChanged,
+    StateChanged,
+    Subscribed,
+    Transmit,
+    Unsubscribed,
+)
+from wirehop.client.states import CLIENT_TABLE, ClientInput, ClientState
 from wirehop.client.subscription import ClientSubscription, ClientSubscriptionState
-from wirehop.codecs.json_lines import WirePublication
 from wirehop.core import codes
 from wirehop.core.messages import (
     CONNECT_ID,
@@ -32,13 +44,10 @@ from wirehop.core.messages import (
     ConnectResult,
     Disconnect,
     Error,
-    Join,
-    Leave,
     Position,
     UnsubscribeRequest,
     Wh,
 )
-from wirehop.core.table import Table
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
@@ -46,122 +55,6 @@ STABLE_SECONDS = 10.0
 """A connection that lived this long resets the backoff."""
 SILENCE = 1.5
 """A wire that is silent for so many heartbeats is lost."""
-
-
-class ClientState(Enum):
-    IDLE = auto()
-    OPENING = auto()
-    CONNECTING = auto()
-    CONNECTED = auto()
-    WAITING = auto()
-    CLOSED = auto()
-
-
-class ClientInput(Enum):
-    CONNECT = auto()
-    OPENED = auto()
-    ADMITTED = auto()
-    LOST = auto()
-    RETRY = auto()
-    CLOSE = auto()
-
-
-_S, _I = ClientState, ClientInput
-CLIENT_TABLE: Table[ClientState, ClientInput] = Table(
-    "client",
-    {
-        (_S.IDLE, _I.CONNECT): (_S.OPENING,),
-        (_S.OPENING, _I.OPENED): (_S.CONNECTING,),
-        (_S.OPENING, _I.LOST): (_S.WAITING, _S.CLOSED),
-        (_S.CONNECTING, _I.ADMITTED): (_S.CONNECTED,),
-        (_S.CONNECTING, _I.LOST): (_S.WAITING, _S.CLOSED),
-        (_S.CONNECTED, _I.LOST): (_S.WAITING, _S.CLOSED),
-        (_S.WAITING, _I.RETRY): (_S.OPENING,),
-        **{(state, _I.CLOSE): (_S.CLOSED,) for state in _S},
-    },
-)
-
-
-class OpenWire(Struct, frozen=True):
-    """Open a wire; say `opened` or `lost`."""
-
-
-class Transmit(Struct, frozen=True):
-    """Send these commands, in order."""
-
-    commands: tuple[Command, ...]
-
-
-class Pong(Struct, frozen=True):
-    """Answer a ping."""
-
-
-class CloseWire(Struct, frozen=True):
-    """Close the wire; nothing of it is wanted any more."""
-
-
-class Delivered(Struct, frozen=True):
-    """A publication, once and in order."""
-
-    channel: str
-    publication: WirePublication
-
-
-class Subscribed(Struct, frozen=True):
-    """The channel is live. `recovered`: nothing was missed since the last time; None the first time."""
-
-    channel: str
-    recovered: bool | None
-    position: Position | None
-
-
-class Unsubscribed(Struct, frozen=True):
-    """The subscription ended for good."""
-
-    channel: str
-    code: int
-    reason: str
-
-
-class PresenceChanged(Struct, frozen=True):
-    channel: str
-    join: Join | None
-    leave: Leave | None
-
-
-class Answered(Struct, frozen=True):
-    """The reply (or error) to the request `call`."""
-
-    call: int
-    reply: ClientReply
-
-
-class MessageArrived(Struct, frozen=True):
-    data: Raw
-
-
-class StateChanged(Struct, frozen=True):
-    """`code` and `reason` say why, where there is a why."""
-
-    state: ClientState
-    code: int = 0
-    reason: str = ""
-    delay: float = 0.0
-
-
-ClientOutput = (
-    OpenWire
-    | Transmit
-    | Pong
-    | CloseWire
-    | Delivered
-    | Subscribed
-    | Unsubscribed
-    | PresenceChanged
-    | Answered
-    | MessageArrived
-    | StateChanged
-)
 
 
 class ClientMachine:
@@ -314,12 +207,12 @@ class ClientMachine:
             self._waiting.append((call, command))
         return call
 
-    # ---- inside
     def abandon(self, call: int) -> None:
         """The application does not wait for this request any more. One that was not sent yet never is."""
         self._waiting = [held for held in self._waiting if held[0] != call]
         self._calls = {id_: open_call for id_, open_call in self._calls.items() if open_call != call}
 
+    # ---- inside
     # --------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
@@ -402,7 +295,8 @@ class ClientMachine:
             if subscription.state is ClientSubscriptionState.LIVE and subscription.received(push.pub):
                 self._out.append(Delivered(push.channel, push.pub))
         elif push.unsubscribe is not None:
-            self._ended(subscription, push.unsubscribe.code, push.unsubscribe.reason)
+            if subscription.state is ClientSubscriptionState.LIVE:  # else it speaks of one that was let go before
+                self._ended(subscription, push.unsubscribe.code, push.unsubscribe.reason)
         elif push.join is not None or push.leave is not None:
             self._out.append(PresenceChanged(push.channel, push.join, push.leave))
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from msgspec import UNSET, Raw, Struct
 
 from wirehop.core import codes
-from wirehop.core.codes import Code
+from wirehop.core.codes import Code, Retry
 from wirehop.core.effects import (
     Answer,
     Attach,
@@ -262,8 +262,11 @@ class Subscriptions:
         self._drain(now)
 
     def end(self, subscription: Subscription, code: Code | None, now: float) -> None:
-        """End one; with `code` the client is told by a push."""
-        holds_order = subscription.state is not SubscriptionState.OPEN and not subscription.is_by_server
+        """End one; with `code` the client is told: by a push, or where it still waits for the subscribe reply, by that."""
+        if code is not None and subscription.state is not SubscriptionState.OPEN and not subscription.is_by_server:
+            is_final = code.retry is Retry.FINAL
+            self._refuse(subscription, Failure(codes.PERMISSION_DENIED if is_final else codes.INTERNAL), now)
+            return
         self._forget(subscription)
         if self._pages is not None:  # the client was not told that it begins
             self._pages.pop(subscription, None)
@@ -272,8 +275,6 @@ class Subscriptions:
         if code is not None:
             push = Push(subscription.channel, unsubscribe=Unsubscribe(code.number, code.text))
             self._host.send(Reply(push=push))
-        if holds_order:  # its own command was what the channel's others waited for
-            self._host.release(subscription.channel, now)
         self._drain(now)
 
     def shut(self) -> None:

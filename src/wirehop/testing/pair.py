@@ -11,19 +11,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import UNSET, structs
 
-from wirehop.client.machine import (
-    Answered,
-    ClientMachine,
-    ClientState,
-    CloseWire,
-    Delivered,
-    OpenWire,
-    Pong,
-    Subscribed,
-    Transmit,
-    Unsubscribed,
-)
+from wirehop.client.machine import ClientMachine
 from wirehop.client.messages import decode_replies
+from wirehop.client.outputs import Answered, CloseWire, Delivered, OpenWire, Pong, Subscribed, Transmit, Unsubscribed
+from wirehop.client.states import ClientState
 from wirehop.codecs.frame import Frame, Lane
 from wirehop.codecs.json_lines import JsonLines, encode_command, encode_publication_push
 from wirehop.core.effects import (

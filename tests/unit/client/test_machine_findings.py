@@ -1,7 +1,9 @@
 """What was found missing in the client's machine, and is there now."""
 
-from wirehop.client.machine import Answered, ClientMachine, ClientState, StateChanged, Transmit
+from wirehop.client.machine import ClientMachine
 from wirehop.client.messages import ClientReply
+from wirehop.client.outputs import Answered, StateChanged, Transmit
+from wirehop.client.states import ClientState
 from wirehop.core.messages import Command, ConnectRequest, ConnectResult, PublishRequest
 
 

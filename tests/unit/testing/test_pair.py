@@ -2,7 +2,7 @@
 
 import pytest
 
-from wirehop.client.machine import ClientState
+from wirehop.client.states import ClientState
 from wirehop.testing.pair import Pair
 
 
