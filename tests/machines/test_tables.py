@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from wirehop.client.machine import ClientMachine
-from wirehop.client.messages import ClientPush, ClientReply
+from wirehop.client.messages import ClientConnectResult, ClientPush, ClientReply
 from wirehop.client.states import CLIENT_TABLE, ClientInput, ClientState
 from wirehop.core import codes
 from wirehop.core.effects import Admitted, Failure, Grant
@@ -24,7 +24,6 @@ from wirehop.core.limits import Limits
 from wirehop.core.messages import (
     Command,
     ConnectRequest,
-    ConnectResult,
     Disconnect,
     Error,
     PingRequest,
@@ -236,7 +235,7 @@ def client_in(state: ClientState) -> ClientMachine:
     return client
 
 
-ADMITTED = ClientReply(1, connect=ConnectResult(client="me", ping=25, pong=True))
+ADMITTED = ClientReply(1, connect=ClientConnectResult(client="me", ping=25, pong=True))
 CLIENT_CALLS: dict[ClientInput, Callable[[ClientMachine], object]] = {
     ClientInput.CONNECT: lambda client: client.connect(),
     ClientInput.OPENED: lambda client: client.opened(0.0),

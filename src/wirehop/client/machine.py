@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from wirehop.client.messages import ClientPush, ClientReply
+from wirehop.client.messages import ClientConnectResult, ClientPush, ClientReply
 from wirehop.client.outputs import (
     Answered,
     ClientOutput,
@@ -41,7 +41,6 @@ from wirehop.core.messages import (
     CONNECT_ID,
     Command,
     ConnectRequest,
-    ConnectResult,
     Disconnect,
     Error,
     Position,
@@ -65,7 +64,7 @@ class ClientMachine:
 
     def __init__(self, request: ConnectRequest, *, jitter: Callable[[], float], is_numbered: bool = False) -> None:
         self.state = ClientState.IDLE
-        self.result: ConnectResult | None = None
+        self.result: ClientConnectResult | None = None
         self.subscriptions: dict[str, ClientSubscription] = {}
         self._request = replace(request, wh=Wh()) if is_numbered else request
         self._is_numbered = is_numbered

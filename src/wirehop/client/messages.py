@@ -5,7 +5,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from wirehop.codecs.json_lines import WirePublication
 from wirehop.core.messages import (
-    ConnectResult,
+    ConnectWh,
     Disconnect,
     Error,
     Join,
@@ -17,6 +17,7 @@ from wirehop.core.messages import (
     PublishResult,
     ReplyWh,
     RpcResult,
+    Subscribe,
     Unsubscribe,
     UnsubscribeResult,
 )
@@ -33,6 +34,20 @@ class ClientSubscribeResult(Struct, frozen=True):
     data: Raw | UnsetType = UNSET
 
 
+class ClientConnectResult(Struct, frozen=True):
+    client: str = ""
+    version: str = ""
+    data: Raw | UnsetType = UNSET
+    expires: bool = False
+    ttl: int = 0
+    subs: dict[str, ClientSubscribeResult] = {}
+    ping: int = 0
+    pong: bool = False
+    session: str = ""
+    node: str = ""
+    wh: ConnectWh | None = None
+
+
 class ClientHistoryResult(Struct, frozen=True):
     publications: list[WirePublication] = []
     epoch: str = ""
@@ -44,6 +59,7 @@ class ClientPush(Struct, frozen=True):
     pub: WirePublication | None = None
     join: Join | None = None
     leave: Leave | None = None
+    subscribe: Subscribe | None = None
     unsubscribe: Unsubscribe | None = None
     message: Message | None = None
     disconnect: Disconnect | None = None
@@ -54,7 +70,7 @@ class ClientReply(Struct, frozen=True):
 
     id: int = 0
     error: Error | None = None
-    connect: ConnectResult | None = None
+    connect: ClientConnectResult | None = None
     subscribe: ClientSubscribeResult | None = None
     unsubscribe: UnsubscribeResult | None = None
     publish: PublishResult | None = None

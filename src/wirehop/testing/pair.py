@@ -107,6 +107,7 @@ class VirtualNode:
         self.calls: list[tuple[VirtualWire, Call]] = []
         self.pages: dict[tuple[str, int], HistoryPage] = {}  # read by the broker, on the way to the node
         self.counted: dict[str, int] = {}
+        self.subs: dict[str, Grant] = {}  # what sessions are subscribed to by the server
         self.closed: list[int] = []
         self._flushes: list[Callable[[], None]] = []
 
@@ -168,7 +169,7 @@ class VirtualNode:
     def _answer(self, wire: "VirtualWire", call: Call) -> Answer:
         match call.request:
             case Authenticate():
-                return Admitted("user")
+                return Admitted("user", subs=self.subs)
             case Authorize():
                 return Grant(self.broker.delivery)
             case ReadPage(channel):

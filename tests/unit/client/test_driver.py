@@ -9,13 +9,13 @@ import pytest
 from wirehop.client.driver import Driver
 from wirehop.client.errors import ClientClosed, RequestFailed, WireLost
 from wirehop.client.machine import ClientMachine
-from wirehop.client.messages import ClientReply
+from wirehop.client.messages import ClientConnectResult, ClientReply
 from wirehop.client.outputs import StateChanged
 from wirehop.client.states import ClientState
 from wirehop.client.wire import Listener
-from wirehop.core.messages import CONNECT_ID, Command, ConnectRequest, ConnectResult, Disconnect, RpcRequest
+from wirehop.core.messages import CONNECT_ID, Command, ConnectRequest, Disconnect, RpcRequest
 
-ADMITTED = ClientReply(id=CONNECT_ID, connect=ConnectResult(client="me"))
+ADMITTED = ClientReply(id=CONNECT_ID, connect=ClientConnectResult(client="me"))
 
 
 class Wire:

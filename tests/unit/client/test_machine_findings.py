@@ -1,10 +1,10 @@
 """What was found missing in the client's machine, and is there now."""
 
 from wirehop.client.machine import ClientMachine
-from wirehop.client.messages import ClientReply
+from wirehop.client.messages import ClientConnectResult, ClientReply
 from wirehop.client.outputs import Answered, StateChanged, Transmit
 from wirehop.client.states import ClientState
-from wirehop.core.messages import Command, ConnectRequest, ConnectResult, PublishRequest
+from wirehop.core.messages import Command, ConnectRequest, PublishRequest
 
 
 def lost_machine(jitter: float) -> StateChanged:
@@ -25,7 +25,7 @@ def test_a_request_that_nobody_waits_for_any_more_is_not_sent_when_the_connectio
     call = machine.request(Command(publish=PublishRequest("c")))
     machine.abandon(call)
     machine.opened(0.0)
-    machine.received(ClientReply(id=1, connect=ConnectResult()), 0.0)
+    machine.received(ClientReply(id=1, connect=ClientConnectResult()), 0.0)
     assert machine.state is ClientState.CONNECTED
     sent = [command for each in machine.take() if isinstance(each, Transmit) for command in each.commands]
     assert not any(command.publish for command in sent)
