@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -23,6 +23,8 @@ from typing import Any
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 BIN = BENCH / "bin"
+SOURCES = {"load": BENCH / "load", "floor": ROOT / "src" / "wirehop" / "bench" / "floor"}
+"""Of the C programs. The floor is part of the package, because `wirehop bench` builds it too."""
 
 SERVER_CORE = 0
 LOADER_CORE = 1
@@ -35,8 +37,8 @@ class RigError(Exception):
 
 
 def build(name: str, *, into: Path = BIN, compiler: str = "cc") -> Path:
-    """Compile `bench/<name>/*.c` unless the program is newer than its sources; returns the program."""
-    folder, program = BENCH / name, into / name
+    """Compile the C files of `SOURCES` unless the program is newer than they are; returns the program."""
+    folder, program = SOURCES[name], into / name
     sources = sorted(folder.glob("*.c"))
     newest = max(file.stat().st_mtime for file in folder.glob("*.[ch]"))
     if program.exists() and program.stat().st_mtime > newest:
@@ -82,10 +84,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(name: str, command: Sequence[object], port: int, *, patience: float = 15.0) -> Iterator[Server]:
-    """Start a server on its core, wait until it accepts connections, end it afterwards."""
+def serving(
+    name: str, command: Sequence[object], port: int, *, patience: float = 15.0, also: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Start a server on its core, wait until it accepts connections, end it afterwards. `also`: more environment."""
     with pinned_to(SERVER_CORE):
-        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, **(also or {})},
+        )
     server = Server(name, port, process)
     try:
         deadline = time.monotonic() + patience
@@ -103,6 +112,30 @@ def serving(name: str, command: Sequence[object], port: int, *, patience: float 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def wait_until_quiet(servers: Sequence[Server], *, patience: float = 1.0) -> None:
+    """Until these servers have stopped working on what is over, such as closing ten thousand connections."""
+    deadline = time.monotonic() + patience
+    before = _cpu_seconds(servers)
+    while time.monotonic() < deadline:
+        time.sleep(0.03)
+        now = _cpu_seconds(servers)
+        if now - before < 0.003:
+            return
+        before = now
+
+
+def _cpu_seconds(servers: Sequence[Server]) -> float:
+    pids = [server.process.pid for server in servers]
+    for pid in list(pids):
+        with contextlib.suppress(OSError):
+            pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split())
+    total = 0.0
+    for pid in pids:
+        with contextlib.suppress(OSError):  # Linux: the clock of a process is its number, turned around (clockid_t)
+            total += time.clock_gettime((~pid << 3) | 2)
+    return total
 
 
 def run_loader(command: Sequence[object], *, patience: float = 120.0) -> Result:

@@ -174,6 +174,11 @@ bool message_arrived(struct connection *connection, const char *data, size_t len
         return websocket_send(connection, 1, answer, strlen(answer));
     }
     if (!connection->is_ready && is_awaited(connection, data, length)) connection_ready(connection);
+    bool is_next = options.hello_steps && connection->role == SUBSCRIBER && !connection->is_ready;
+    if (is_next && connection->messages - 1 < (uint32_t)options.hellos.count) {
+        struct values values = {.index = connection->index, .channel = publisher_channel(connection->index, 0)};
+        if (!websocket_send_template(connection, options.hellos.items[connection->messages - 1], &values)) return false;
+    }
     if (connection->role != SUBSCRIBER) return true;
 
     const char *at = data;

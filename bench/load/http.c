@@ -8,12 +8,14 @@
 #include <string.h>
 #include <strings.h>
 
+enum { HELLO_ROOM = 60000 };
 enum chunk_stage { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_DATA, CHUNK_END, TRAILER };
 
 bool http_request(struct connection *connection)
 {
     static char path[TEXT_ROOM], line[TEXT_ROOM], out[2 * TEXT_ROOM];
     struct values values = {.index = connection->index, .cursor = connection->cursor};
+    values.channel = publisher_channel(connection->index, 0);
     bool is_publisher = connection->role == PUBLISHER;
     text_expand(is_publisher ? options.publisher_path : options.path, &values, path);
     size_t length = (size_t)snprintf(out, TEXT_ROOM, "GET %s HTTP/1.1\r\nHost: %s:%ld\r\n%s", path, options.host,
@@ -24,8 +26,12 @@ bool http_request(struct connection *connection)
         text_expand(options.headers.items[i], &values, line);
         length += (size_t)snprintf(out + length, TEXT_ROOM, "%s\r\n", line);
     }
+    bool is_validated = options.validators && !is_publisher;
+    if (is_validated && connection->cursor) length += (size_t)snprintf(out + length, 1024, "%s", connection->cursor);
     memcpy(out + length, "\r\n", 2);
-    return connection_send(connection, out, length + 2);
+    if (!connection_send(connection, out, length + 2)) return false;
+    if (is_validated) connection_ready(connection); /* the first answer is the first publication */
+    return true;
 }
 
 /* The value of a header in a head that ends in an empty line, or NULL. */
@@ -42,13 +48,31 @@ static const char *header(const char *head, const char *end, const char *name)
     return NULL;
 }
 
+/* All in one message, as the session protocol allows; none is longer than a server takes. */
+static bool hello_to_each(struct connection *connection)
+{
+    static char line[TEXT_ROOM], text[HELLO_ROOM];
+    size_t length = 0;
+    for (long place = 0; place < options.each; place++) {
+        struct values values = {.index = connection->index, .command = (uint32_t)place + 1};
+        values.channel = publisher_channel(connection->index, place);
+        size_t more = text_expand(options.hello_each, &values, line);
+        if (length + more + 1 > HELLO_ROOM) return note_error("--hello-each is too long"), false;
+        if (length) text[length++] = '\n';
+        memcpy(text + length, line, more);
+        length += more;
+    }
+    return websocket_send(connection, 1, text, length);
+}
+
 static bool say_hello(struct connection *connection)
 {
     bool is_publisher = connection->role == PUBLISHER;
     const struct list *hellos = is_publisher ? &options.publisher_hellos : &options.hellos;
-    struct values values = {.index = connection->index};
-    for (int i = 0; i < hellos->count; i++)
+    struct values values = {.index = connection->index, .channel = publisher_channel(connection->index, 0)};
+    for (int i = 0; i < hellos->count && !options.hello_steps; i++)
         if (!websocket_send_template(connection, hellos->items[i], &values)) return false;
+    if (options.hello_each && !is_publisher && !hello_to_each(connection)) return false;
     bool must_wait = is_publisher ? hellos->count > 0 : options.ready_on || options.ready_after;
     if (!must_wait) connection_ready(connection);
     return true;
@@ -78,6 +102,18 @@ static void take_cursor(struct connection *connection)
     connection->cursor = strndup(at, length);
 }
 
+/* Long poll without a cursor: the next request repeats what names the last message (RFC 9110, section 13.1). */
+static void take_validators(struct connection *connection, const char *head, const char *end)
+{
+    const char *changed = header(head, end, "last-modified"), *tag = header(head, end, "etag");
+    char text[512];
+    if (!changed || !tag) return;
+    snprintf(text, sizeof text, "If-Modified-Since: %.*s\r\nIf-None-Match: %.*s\r\n", (int)strcspn(changed, "\r\n"),
+             changed, (int)strcspn(tag, "\r\n"), tag);
+    free(connection->cursor);
+    connection->cursor = strdup(text);
+}
+
 static bool body_ended(struct connection *connection, uint64_t now)
 {
     connection->stage = HEAD;
@@ -86,7 +122,7 @@ static bool body_ended(struct connection *connection, uint64_t now)
         return true;
     }
     if (options.wire != LONG_POLL) return note_error("the event stream ended"), false;
-    take_cursor(connection);
+    if (!options.validators) take_cursor(connection);
     connection_ready(connection); /* from the first cursor on nothing is lost */
     size_t length = connection->kept_length;
     connection->kept_length = 0;
@@ -108,6 +144,7 @@ ssize_t http_read_head(struct connection *connection, char *data, size_t length)
     connection->body_left = connection->is_chunked ? 0 : size ? atoll(size) : status == 204 || status == 304 ? 0 : -1;
     connection->status = (uint16_t)status;
     connection->stage = OPEN;
+    if (options.validators && connection->role == SUBSCRIBER) take_validators(connection, data, end);
     if (connection->role == SUBSCRIBER && status != 200) return note_error("request answered %d", status), -1;
     if (connection->role == SUBSCRIBER && options.wire == EVENT_STREAM && !options.ready_on && !options.ready_after)
         connection_ready(connection);

@@ -21,11 +21,12 @@ struct list {
 struct options {
     enum wire wire;
     const char *label, *mode, *host, *path, *ready_on, *answer;
-    const char *publish_frame, *publish_post, *publish_body, *publish_type, *publisher_path, *echo;
+    const char *publish_frame, *publish_post, *publish_body, *publish_type, *publisher_path, *echo, *hello_each;
     struct list headers, hellos, publisher_hellos;
     long port, connections, sources, handshakes, ready_after, stalled, in_flight, size, server_pid, cpu;
     double rate, connect_limit, settle, idle, warmup, duration, drain, patience;
-    long reset;
+    long channels, each; /* --channels; how many of them a connection subscribes to */
+    long reset, hello_steps, validators;
 };
 
 extern struct options options;
@@ -42,6 +43,8 @@ enum { TEXT_ROOM = 1 << 20 };
 
 struct values {
     uint32_t index;       /* {i}: number of the connection, from 0 */
+    uint32_t channel;     /* {c}: number of the channel, from 0 */
+    uint32_t command;     /* {k}: number of the command in a hello, from 1 */
     uint64_t sequence;    /* {n}: number of the publication, from 1000 (lower ones are free for hellos) */
     uint64_t sent;        /* inside {payload}: CLOCK_MONOTONIC, nanoseconds, always 19 digits */
     const char *cursor;   /* {cursor}: where a long poll continues */
@@ -96,6 +99,7 @@ struct connection {
     size_t kept_length;
     char *cursor;
     uint64_t debt;            /* deliveries that its unanswered POST should cause */
+    uint32_t channel;         /* that this POST went to */
 };
 
 struct tally {
@@ -153,5 +157,11 @@ void publisher_answered(struct connection *connection, int status);
 /* Gives up waiting for what has not arrived; it stays counted as missing. */
 void publisher_write_off(void);
 long publisher_audience(void);
+
+/* How many publications a subscriber should have received: those to its channels. */
+uint64_t publisher_expects(uint32_t index);
+
+/* The number of the `place`-th channel of a subscriber; they are dealt out evenly. */
+uint32_t publisher_channel(uint32_t index, long place);
 
 #endif

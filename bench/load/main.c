@@ -141,8 +141,9 @@ static void settle_accounts(void)
     for (long i = 0; is_publishing() && i < options.connections; i++) {
         const struct connection *connection = &connections[i];
         if (connection->is_stalled || (!connection->is_ready && !connection->received)) continue;
-        if (connection->received < tally.publications) tally.missing += tally.publications - connection->received;
-        else tally.duplicates += connection->received - tally.publications;
+        uint64_t expected = publisher_expects(connection->index);
+        if (connection->received < expected) tally.missing += expected - connection->received;
+        else tally.duplicates += connection->received - expected;
     }
 }
 

@@ -9,7 +9,7 @@ struct options options = {
     .label = "", .mode = "ws", .host = "127.0.0.1", .path = "/", .publish_body = "{payload}",
     .publish_type = "text/plain", .answer = "{}={}", .port = 8000, .connections = 100, .handshakes = 128,
     .in_flight = 1, .size = 128, .cpu = -1, .connect_limit = 30, .settle = 0.5, .warmup = 0.5, .duration = 5,
-    .drain = 2, .patience = 2,
+    .drain = 2, .patience = 2, .channels = 1, .each = 1,
 };
 
 enum kind { TEXT, WHOLE, SECONDS, LIST, SWITCH };
@@ -30,10 +30,15 @@ static const struct option_row {
     {"handshakes", WHOLE, &options.handshakes, "connections being opened at once"},
     {"connect-limit", SECONDS, &options.connect_limit, "time for all of them"},
     {"hello", LIST, &options.hellos, "message to send after the upgrade; {i}"},
+    {"hello-each", TEXT, &options.hello_each, "line for each channel of a connection, sent after the hellos; {c}, {k}"},
+    {"hello-steps", SWITCH, &options.hello_steps, "send each hello only when a message has come (Socket.IO)"},
     {"ready-on", TEXT, &options.ready_on, "a connection is ready when a message holds this text"},
     {"ready-after", WHOLE, &options.ready_after, "... or after so many messages (without both: once it is open)"},
     {"answer", TEXT, &options.answer, "A=B: answer the message A with B (besides ping frames)"},
     {"stalled", WHOLE, &options.stalled, "so many of the subscribers stop reading once they are ready"},
+    {"channels", WHOLE, &options.channels, "how many channels; publications go round, {c} in a path, frame or hello"},
+    {"each", WHOLE, &options.each, "of them each connection subscribes to so many"},
+    {"validators", SWITCH, &options.validators, "long poll by Last-Modified and ETag (nchan); without: by {cursor}"},
     {"publish-frame", TEXT, &options.publish_frame, "publish by a WebSocket message; {payload}, {n}"},
     {"publisher-path", TEXT, &options.publisher_path, "... on a connection of its own, opened here (else the first subscriber's)"},
     {"publisher-hello", LIST, &options.publisher_hellos, "message that this connection sends first"},
@@ -110,6 +115,10 @@ static void check(void)
     if (options.stalled > options.connections) refuse("more than there are connections", "--stalled");
     if (options.size < 25 || options.size > TEXT_ROOM / 2) refuse("must be 25 to 524288", "--size");
     if (options.in_flight < 1 || options.in_flight > 64) refuse("must be 1 to 64", "--in-flight");
+    if (options.channels < 1 || options.each < 1 || options.each > options.channels ||
+        options.connections * options.each % options.channels)
+        refuse("connections * each must be a multiple of", "--channels");
+    if (options.channels > 1 && options.stalled) refuse("not with --channels", "--stalled");
     if (options.handshakes < 1) refuse("too few", "--handshakes");
     if (!options.sources) options.sources = 1 + options.connections / 5000;
     if (options.sources > 250) refuse("at most 250", "--sources");

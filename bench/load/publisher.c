@@ -11,7 +11,7 @@ static const uint64_t second = 1000000000u;
 
 static struct connection posters[POSTERS], own, *subscribers;
 static int posters_open;
-static uint64_t next_at, progress_at, progress;
+static uint64_t next_at, progress_at, progress, *published; /* published: by channel */
 
 /* ---- connections ------------------------------------------------------------------------------------------------- */
 
@@ -28,8 +28,11 @@ static bool can_speak(const struct connection *connection) { return connection->
 bool publisher_start(struct connection *all)
 {
     subscribers = all;
-    /* One more than needed: the last delivery of a publication can come before the answer to its POST. */
-    posters_open = !options.publish_post ? 0 : options.rate > 0 ? 8 : (int)options.in_flight + 1;
+    published = calloc((size_t)options.channels, sizeof *published);
+    if (!published) exit(1);
+    /* One more than needed: the last delivery of a publication can come before the answer to its POST. An open loop
+     * goes on publishing while answers are late. */
+    posters_open = !options.publish_post ? 0 : options.rate > 0 ? POSTERS - 1 : (int)options.in_flight + 1;
     for (int i = 0; i < posters_open; i++) {
         posters[i].role = PUBLISHER;
         if (!connection_open(&posters[i]) || !wait_for(&posters[i], can_post)) return false;
@@ -81,9 +84,11 @@ static bool publish(void)
     static uint64_t sequence = FIRST_SEQUENCE;
     struct connection *by = options.publish_post ? free_poster() : speaker();
     if (!by) return false;
-    struct values values = {.index = by->index, .sequence = sequence++, .sent = now_ns()};
+    by->channel = (uint32_t)(sequence % (uint64_t)options.channels);
+    struct values values = {.index = by->index, .channel = by->channel, .sequence = sequence++, .sent = now_ns()};
     by->debt = (uint64_t)publisher_audience();
     tally.publications++;
+    published[by->channel]++;
     tally.owed += by->debt;
     bool is_sent = options.publish_post ? post(by, &values) : websocket_send_template(by, options.publish_frame, &values);
     if (!is_sent) connection_end(by);
@@ -97,12 +102,26 @@ void publisher_answered(struct connection *connection, int status)
     if (status) note_error("POST answered %d", status);
     tally.refused++;
     tally.publications--;
+    published[connection->channel]--;
     tally.owed -= connection->debt;
 }
 
 /* ---- when -------------------------------------------------------------------------------------------------------- */
 
-long publisher_audience(void) { return tally.ready - options.stalled; }
+long publisher_audience(void) { return (tally.ready - options.stalled) * options.each / options.channels; }
+
+uint32_t publisher_channel(uint32_t index, long place)
+{
+    return (uint32_t)(((uint64_t)index * (uint64_t)options.each + (uint64_t)place) % (uint64_t)options.channels);
+}
+
+uint64_t publisher_expects(uint32_t index)
+{
+    uint64_t expected = 0;
+    for (long place = 0; published && place < options.each; place++)
+        expected += published[publisher_channel(index, place)];
+    return expected;
+}
 
 void publisher_restart_plan(uint64_t now)
 {

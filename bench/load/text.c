@@ -27,6 +27,12 @@ size_t text_expand(const char *template, const struct values *values, char *out)
         } else if (!strncmp(name, "{i}", 3) && room - length > 32) {
             length += (size_t)sprintf(out + length, "%u", values->index);
             template += 3;
+        } else if (!strncmp(name, "{c}", 3) && room - length > 32) {
+            length += (size_t)sprintf(out + length, "%u", values->channel);
+            template += 3;
+        } else if (!strncmp(name, "{k}", 3) && room - length > 32) {
+            length += (size_t)sprintf(out + length, "%u", values->command);
+            template += 3;
         } else if (!strncmp(name, "{n}", 3) && room - length > 32) {
             length += (size_t)sprintf(out + length, "%llu", (unsigned long long)values->sequence);
             template += 3;

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from wirehop.core.codes import Code
     from wirehop.core.errors import Refused, WirehopError
     from wirehop.core.messages import Position
+    from wirehop.mount import AsgiApp
     from wirehop.node import Client, Connecting, Node, User
     from wirehop.serve import run, serve
     from wirehop.settings import Namespace, Settings
 
 _HOMES = {
+    "AsgiApp": "wirehop.mount",
     "Client": "wirehop.node",
     "Code": "wirehop.core.codes",
     "Connecting": "wirehop.node",
@@ -33,6 +35,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AsgiApp",
     "Client",
     "Code",
     "Connecting",

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 
 from wirehop.core.messages import ClientInfo, Command, ConnectRequest, Position, Publication, Reply
 from wirehop.core.recovery import HistoryPage
+from wirehop.core.slot import Writable
 
 # ---- time and identity ---------------------------------------------------------------------------------------------
 
@@ -183,6 +184,8 @@ class Codec(Protocol):
     """Bytes ⇄ messages, for session wires."""
 
     name: str
+    carries_bytes: bool
+    """Whether payloads are any bytes on its wires. If not they are JSON values."""
 
     def decode_commands(self, data: bytes) -> list[Command]:
         """All commands in one message or body. Raises `wirehop.core.errors.BadMessage` for what is not the protocol."""
@@ -221,8 +224,43 @@ class Out(Protocol):
         ...
 
 
-Framing = Literal["websocket", "chunked", "identity"]
-"""What bytes given to `Out.write` must already be: WebSocket frames, HTTP chunks, or just the payload."""
+class Batch(Protocol):
+    """Wires that are sent the same bytes together, by one call for all of them where the system has one."""
+
+    def add(self, out: Writable) -> None:
+        """Let a wire in. One that cannot be sent to together is written to."""
+        ...
+
+    def remove(self, out: Writable) -> None:
+        """Let it go; one that went by itself, at its end, is gone already."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """What `out.write(data)` on each of them would do, but in any order among them. Never blocks and never
+        raises."""
+        ...
+
+    def close(self) -> None:
+        """Let all go."""
+        ...
+
+
+class BatchSender(Protocol):
+    """Sends to many wires for less than it costs to write to each."""
+
+    @property
+    def smallest(self) -> int:
+        """How many wires are worth a batch; it may change at any time."""
+        ...
+
+    def batch(self) -> Batch:
+        """A new one, empty."""
+        ...
+
+
+Framing = Literal["websocket", "websocket-deflate", "chunked", "identity"]
+"""What bytes given to `Out.write` must already be: WebSocket frames, such frames of which the large ones are deflated
+each by itself (RFC 7692), HTTP chunks, or just the payload."""
 
 
 class Listener(Protocol):
@@ -274,7 +312,11 @@ class Duplex(Protocol):
     """One open WebSocket."""
 
     out: Out
-    framing: Framing
+
+    @property
+    def framing(self) -> Framing:
+        """What bytes given to `out` must be."""
+        ...
 
     def send(self, data: bytes, *, is_binary: bool = False) -> None:
         """Send one whole message, framing added."""

@@ -10,18 +10,26 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from wirehop.abc import Exchange, Handler
+from wirehop.auth.cookies import Cookies
 from wirehop.auth.origins import Origins
 from wirehop.hosts.native.static import Static
 from wirehop.node.metrics import NodeCollector
 from wirehop.node.node import Node
 from wirehop.pages import STATIC
+from wirehop.pages.admin import PAGE_HEADERS, Admin, is_of_admin
 from wirehop.settings.tree import Settings
+from wirehop.transports.api import Api
 from wirehop.transports.channels import ChannelTransport
+from wirehop.transports.doctor import PATH as DOCTOR_PATH
+from wirehop.transports.doctor import DoctorTransport
 from wirehop.transports.door import Door
 from wirehop.transports.emulation import Emulation
 from wirehop.transports.jsonp import JsonpTransport
+from wirehop.transports.login import LoginTransport
 from wirehop.transports.poll import PollTransport
 from wirehop.transports.sse import SseTransport
+from wirehop.transports.stream import StreamTransport
+from wirehop.transports.tickets import TicketTransport
 from wirehop.transports.websocket import WebSocketTransport
 
 log = logging.getLogger("wirehop.site")
@@ -34,7 +42,9 @@ class Site:
         self.node = node
         settings = settings or node.settings
         offered = settings.transports
-        door = Door(Origins(settings.origins.allowed))
+        origins = Origins(settings.origins.allowed)
+        cookies = Cookies(settings.auth.cookie, settings.auth.same_site, origins)
+        door = Door(origins, node=node, cookies=cookies)
         emulation = Emulation(node, door)
         polls = PollTransport(node, door)
         self._routes: dict[str, Handler] = {
@@ -43,16 +53,30 @@ class Site:
             "/metrics": self._metrics,
             "/emulation": emulation.open,
         }
+        if node.auth.tokens is not None:
+            self._routes["/connection/ticket"] = TicketTransport(node, door).open
+        if node.auth.tokens is not None and cookies.name:
+            logins = LoginTransport(node, door)
+            self._routes["/connection/login"] = logins.login
+            self._routes["/connection/logout"] = logins.logout
         if offered.websocket:
             self._routes["/connection/websocket"] = WebSocketTransport(node, door).open
         if offered.sse:
             self._routes["/connection/sse"] = SseTransport(node, door, emulation).open
+        if offered.stream:
+            self._routes["/connection/http_stream"] = StreamTransport(node, door, emulation).open
         if offered.poll:
             self._routes["/connection/poll"] = polls.open
         if offered.jsonp:
             self._routes["/connection/jsonp"] = JsonpTransport(polls, door).open
+        if offered.doctor:
+            self._routes[DOCTOR_PATH] = DoctorTransport(node, door).open
         self._channels = ChannelTransport(node, door, allows_jsonp=offered.jsonp) if offered.channels else None
         self._pages = Static(STATIC) if settings.dev else None
+        self._api = Api(node, settings.api.key).open if settings.api.key else self._missing
+        self._admin: Admin | None = None
+        if settings.dev or settings.admin.password:
+            self._admin = Admin(node, settings, Static(STATIC, headers=PAGE_HEADERS).serve)
         self._registry = CollectorRegistry()
         self._registry.register(NodeCollector(node))
 
@@ -64,10 +88,17 @@ class Site:
             handler(exchange)
         elif self._channels is not None and (path == "/channels" or path.startswith("/channels/")):
             self._channels.open(exchange)
+        elif path.startswith("/api/"):
+            self._api(exchange)
+        elif self._admin is not None and is_of_admin(path):
+            self._admin.open(exchange)
         elif self._pages is not None:
             self._pages.serve(exchange, path)
         else:
-            exchange.respond(404, [("Content-Type", "text/plain; charset=utf-8")], b"not found\n")
+            self._missing(exchange)
+
+    def _missing(self, exchange: Exchange) -> None:
+        exchange.respond(404, [("Content-Type", "text/plain; charset=utf-8")], b"not found\n")
 
     def _health(self, exchange: Exchange) -> None:
         """The process lives."""

@@ -1,4 +1,7 @@
-"""A real node with its site on a native server, in the loop of the test, on a port of the kernel's choice."""
+"""A real node with its site on a host, in the loop of the test, on a port of the kernel's choice.
+
+The host is the native server, or the ASGI host under uvicorn's protocols.
+"""
 
 import asyncio
 import gc
@@ -7,10 +10,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from msgspec import structs
+from uvicorn import Config
+from uvicorn.server import ServerState
 
-from wirehop.abc import Broker
+from wirehop.abc import Broker, Handler
 from wirehop.core.messages import PayloadKind
+from wirehop.hosts.asgi import AsgiHost, AsgiOptions
 from wirehop.hosts.native import HostOptions, NativeServer
+from wirehop.hosts.native.uring_batch import RingSender
 from wirehop.node import Node
 from wirehop.settings.tree import Limits, Namespace, Settings
 from wirehop.site import Site
@@ -43,10 +50,48 @@ def limits(**changes: Any) -> Limits:
     return structs.replace(Limits(), **changes)
 
 
+class AsgiServer:
+    """The ASGI host under what uvicorn serves a connection with, as `NativeServer` is used."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.host = AsgiHost(handler, options=AsgiOptions(close_seconds=0.5))
+        self.counters = self.host.counters
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        config = Config(
+            self.host.serve, interface="asgi3", lifespan="off", log_config=None, access_log=False, ws_ping_interval=None
+        )
+        config.load()
+        self._state = ServerState()
+        make = config.http_protocol_class
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: make(config=config, server_state=self._state, app_state={}),  # type: ignore[call-arg]
+            host,
+            port,
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    @property
+    def connections(self) -> int:
+        return self.host.connections
+
+    async def close(self, timeout: float) -> None:
+        self._server.close()
+        await self.host.closed(timeout)
+        for connection in tuple(self._state.connections):
+            connection.shutdown()
+            if connection.transport is not None:
+                connection.transport.abort()
+        if self._state.tasks:
+            await asyncio.wait(self._state.tasks, timeout=1.0)
+        await asyncio.sleep(0)
+
+
 class Server:
     """What a test holds: the node, and what it has to look into."""
 
-    def __init__(self, node: Node, site: Site, host: NativeServer) -> None:
+    def __init__(self, node: Node, site: Site, host: Any) -> None:
         self.node = node
         self.site = site
         self.host = host
@@ -108,18 +153,25 @@ async def eventually(is_true: Callable[[], object], what: str = "it", timeout: f
         await asyncio.sleep(0.005)
 
 
+def _native(node: Node, site: Site, options: HostOptions | None) -> NativeServer:
+    """With the batch sender that a test has given the node's hub, if any."""
+    sender = node.hub.sender
+    return NativeServer(site.open, options=options, sender=sender if isinstance(sender, RingSender) else None)
+
+
 @asynccontextmanager
 async def running(
     node: Node | None = None,
     *,
     options: HostOptions | None = None,
     broker: Broker | None = None,
+    host_name: str = "native",
     **sections: Any,
 ) -> AsyncIterator[Server]:
-    """Start; at the end stop, and leave nothing behind."""
+    """Start on the host `native` or `asgi`; at the end stop, and leave nothing behind."""
     node = node or Node(settings(**sections), broker=broker)
     site = Site(node)
-    host = NativeServer(site.open, options=options)
+    host: Any = AsgiServer(site.open) if host_name == "asgi" else _native(node, site, options)
     await node.start()
     await host.start("127.0.0.1", 0)
     try:

@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Raw
 from node_under_test import Server, eventually, limits
 
+from wirehop.codecs import protobuf
 from wirehop.core import codes
 from wirehop.core.codes import Code, Kind, Retry
 from wirehop.core.errors import Refused
+from wirehop.core.messages import Command, PublishRequest
 from wirehop.node import Client, Connecting, User
 from wirehop.testing.wires import Conversation
 
@@ -188,10 +191,15 @@ async def test_a_line_break_smuggled_between_tokens_forges_nothing(server: Serve
         await each.connect()
     await reader.request("subscribe", channel="quiet:a")
     body = b'{"id":1,"publish":{"channel":"quiet:a","data":{"a":\r\n\r\n[1,\n2]}}}'
-    if writer.name == "sse":
+    if writer.name in ("sse", "stream"):
         envelope = b'{"session":"%b","data":[%b]}' % (writer.secret.encode(), body)
         answer = await server.request("POST", "/emulation", body=envelope)
         assert answer.status == 204
+    elif writer.name.endswith("-protobuf"):
+        publish = PublishRequest("quiet:a", Raw(b'{"a":\r\n\r\n[1,\n2]}'))
+        speech = writer.carrier.speech  # type: ignore[attr-defined]
+        speech.commands = lambda _commands: protobuf.encode_command(Command(id=1, publish=publish))
+        await writer.post({})
     elif writer.name == "websocket":
         await writer.carrier.socket.send(body.replace(b"\n", b"").decode())  # type: ignore[attr-defined]
     else:
@@ -589,7 +597,7 @@ async def test_one_unanswered_command_more_than_a_session_may_have_is_111(server
         await go.wait()
 
     waiting = [await wire.send("rpc", method="wait") for _ in range(4)]
-    await eventually(lambda: server.node.metrics.received[wire.name] == 5)
+    await eventually(lambda: server.node.metrics.received[wire.transport] == 5)
     assert await error(wire, "rpc", method="wait") == {
         "code": 111,
         "message": "too many requests",

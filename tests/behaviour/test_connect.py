@@ -14,7 +14,7 @@ from wirehop.core.codes import Code, Kind, Retry
 from wirehop.core.errors import Refused
 from wirehop.node import Client, Connecting, User
 from wirehop.testing.carriers import WebSocketCarrier
-from wirehop.testing.wires import Conversation
+from wirehop.testing.wires import WIRES, Conversation
 from wirehop.version import __version__
 
 pytestmark = pytest.mark.asyncio
@@ -28,11 +28,11 @@ async def test_connect_result_names_the_session_and_says_how_it_is_kept_alive(se
     assert result["version"] == __version__
     assert "subs" not in result
     assert "data" not in result
-    if wire.name == "websocket":
+    if wire.transport == "websocket":
         assert (result["ping"], result["pong"]) == (25, True)
         assert "session" not in result
         assert "node" not in result
-    elif wire.name == "sse":
+    elif wire.transport in ("sse", "stream"):
         assert result["ping"] == 25
         assert not result.get("pong", False)
         assert (result["session"], result["node"]) == (
@@ -42,7 +42,7 @@ async def test_connect_result_names_the_session_and_says_how_it_is_kept_alive(se
     else:
         assert "ping" not in result
         assert result["wh"] == {"next": 1, "limit": 256}
-    assert server.node.connections() == {wire.name: 1}
+    assert server.node.connections() == {wire.transport: 1}
 
 
 async def test_secret_of_a_wire_is_not_its_public_id(wire: Conversation) -> None:
@@ -152,7 +152,7 @@ async def test_refusal_with_an_error_code_is_the_reply_to_connect(server: Server
     reply = await wire.connect()
     assert reply["error"] == {"code": 101, "message": "who are you?"}
     await eventually(lambda: not server.node.sessions)
-    if wire.name in ("websocket", "sse"):
+    if wire.transport in ("websocket", "sse", "stream"):
         await wire.end()
 
 
@@ -223,7 +223,7 @@ async def test_on_disconnect_is_called_once_with_the_code(server: Server, dial: 
     await wire.end()
     await wire.close()
     await eventually(lambda: ends)
-    assert ends == [(wire.client, wire.name, 3011, "rebalancing")]
+    assert ends == [(wire.client, wire.transport, 3011, "rebalancing")]
     assert "error" not in server.node.metrics.errors
 
 
@@ -264,7 +264,7 @@ async def test_draining_ends_all_sessions_with_3001(server: Server, dial: Dial) 
     assert [await wire.end() for wire in wires] == [3001, 3001, 3001]
 
 
-@pytest.mark.parametrize("wire_name", ["websocket", "sse", "long-poll", "short-poll"])  # JSONP has nothing but the URL
+@pytest.mark.parametrize("wire_name", [each for each in WIRES if each != "jsonp"])  # JSONP has nothing but the URL
 async def test_a_connect_that_fits_no_url_works(server: Server, dial: Dial) -> None:
     seen: list[object] = []
 

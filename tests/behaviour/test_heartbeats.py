@@ -68,8 +68,9 @@ async def test_any_command_counts_as_an_answer(server: Server) -> None:
     await wire.close()
 
 
-async def test_event_streams_of_sessions_beat_with_empty_replies_and_want_no_answer(server: Server) -> None:
-    wire = open_wire("sse", server.port)
+@pytest.mark.parametrize("name", ["sse", "stream", "stream-protobuf"])
+async def test_streams_of_sessions_beat_with_empty_replies_and_want_no_answer(server: Server, name: str) -> None:
+    wire = open_wire(name, server.port)
     await wire.connect()
     await wire.wait_for_ping(3)
     assert wire.lines[1:] == [b"{}", b"{}", b"{}"]

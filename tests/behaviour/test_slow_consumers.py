@@ -9,12 +9,14 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 from msgspec import structs
-from node_under_test import NAMESPACES, OPEN, Server, eventually, running
+from node_under_test import NAMESPACES, OPEN, Server, eventually, running, settings
 
 from wirehop.hosts.native import HostOptions
-from wirehop.node import Client
+from wirehop.hosts.native.uring import probe
+from wirehop.hosts.native.uring_batch import Outlet, RingSender
+from wirehop.node import Client, Node
 from wirehop.testing import http
-from wirehop.testing.carriers import SseCarrier, WebSocketCarrier
+from wirehop.testing.carriers import SseCarrier, StreamCarrier, WebSocketCarrier
 from wirehop.testing.wires import Conversation, open_wire
 
 pytestmark = pytest.mark.asyncio
@@ -42,7 +44,7 @@ class SessionReader:
     """Over a wire of the session protocol."""
 
     def __init__(self, wire: Conversation) -> None:
-        self.transport_name = wire.name
+        self.transport_name = wire.transport
         self.wire = wire
 
     def _transport(self) -> Any:
@@ -50,7 +52,7 @@ class SessionReader:
         if isinstance(carrier, WebSocketCarrier):
             assert carrier.socket is not None
             return carrier.socket.transport
-        assert isinstance(carrier, SseCarrier)
+        assert isinstance(carrier, SseCarrier | StreamCarrier)
         assert carrier.response is not None
         return carrier.response.transport
 
@@ -101,17 +103,26 @@ class EventReader:
         await self.blocks.response.close()
 
 
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[Server]:
+@pytest_asyncio.fixture(params=["written", "sent in batches"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
     """Kernel buffers of the server's side are small, so that little is hidden in them."""
     namespaces = {**NAMESPACES, "narrow": structs.replace(OPEN, history_size=20)}
     options = HostOptions(write_high_water=HIGH_WATER, write_low_water=HIGH_WATER // 4, close_seconds=0.3)
-    async with running(namespaces=namespaces, options=options) as server:
+    node = Node(settings(namespaces=namespaces))
+    if request.param != "written":
+        ring = probe()
+        if isinstance(ring, str):
+            pytest.skip(ring)
+        node.hub.sender = sender = RingSender(ring, node.metrics.errors)
+        sender.smallest = 1
+        request.addfinalizer(sender.close)
+    async with running(node, options=options) as server:
         server.host.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
         yield server
+    assert node.metrics.errors == {}
 
 
-@pytest.fixture(params=["websocket", "sse", "events"])
+@pytest.fixture(params=["websocket", "websocket-protobuf", "sse", "stream", "stream-protobuf", "events"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -131,7 +142,8 @@ async def read(server: Server, kind: str, channel: str) -> Reader:
 def buffered(server: Server) -> int:
     """Bytes that wait in this process for the wire that is worst off."""
     wires: list[Any] = [driver.wire for driver in server.node.sessions.values()]
-    return max((wire.out.get_write_buffer_size() for wire in wires), default=0)
+    outs = [wire.out.transport if isinstance(wire.out, Outlet) else wire.out for wire in wires]
+    return max((out.get_write_buffer_size() for out in outs), default=0)
 
 
 async def publish(server: Server, channel: str, *, keys: int = 0) -> int:
@@ -235,7 +247,7 @@ async def test_every_dropped_signal_of_one_turn_is_counted(server: Server) -> No
     await slow.close()
 
 
-@pytest.mark.parametrize("kind", ["websocket", "sse"])
+@pytest.mark.parametrize("kind", ["websocket", "websocket-protobuf", "sse", "stream"])
 async def test_who_lets_more_replies_wait_than_the_outbox_takes_is_ended_with_3008(server: Server, kind: str) -> None:
     @server.node.rpc("big")
     async def big(_client: Client) -> str:
@@ -249,7 +261,7 @@ async def test_who_lets_more_replies_wait_than_the_outbox_takes_is_ended_with_30
         if not server.node.sessions:
             break
     await eventually(lambda: server.leftovers() == {}, "the end of the session")
-    assert server.node.metrics.closed[kind, 3008] == 1
+    assert server.node.metrics.closed[slow.transport_name, 3008] == 1
     assert server.node.metrics.dropped["outbox"] > 0
     await slow.close()
 

@@ -15,7 +15,19 @@ IMPURE = {
     *("queue", "random", "secrets", "select", "selectors", "signal", "socket", "ssl", "subprocess", "sys", "tempfile"),
     *("threading", "time", "urllib", "uuid", "uvloop", "websockets"),
 }
-MAY_IMPORT = {"wirehop", "msgspec", "base64", "binascii", "collections", "enum", "re", "struct", "typing"}
+MAY_IMPORT = {
+    "wirehop",
+    "msgspec",
+    "base64",
+    "binascii",
+    "collections",
+    "enum",
+    "operator",
+    "re",
+    "struct",
+    "typing",
+    "zlib",
+}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "id", "hash", "breakpoint", "__import__"}
 
 

@@ -31,6 +31,16 @@ class Origins:
             return True
         return self._loopback and self._is_loopback(origin)
 
+    def trusts(self, origin: str, *, host: str, scheme: str) -> bool:
+        """Whether a page of `origin` may come with credentials: its origin is named, or is the server's own. `*` names
+        nobody."""
+        origin = origin.lower()
+        if origin == "null":
+            return False  # every sandboxed frame and every file has this one
+        if origin == f"{scheme}://{host.lower()}" or (origin in self._allowed and origin != ANY_ORIGIN):
+            return True
+        return self._loopback and self._is_loopback(origin)
+
     @staticmethod
     def _is_loopback(origin: str) -> bool:
         try:

@@ -17,7 +17,7 @@ from wirehop.node.node import Node
 from wirehop.pages.app import demo_settings
 from wirehop.settings.load import DEFAULT_ORIGIN, DEV_ORIGIN, Loaded
 from wirehop.settings.options import NAMESPACES, OPTIONS, spelled
-from wirehop.settings.tree import Namespace
+from wirehop.settings.tree import Auth, Namespace
 
 
 def load_app(name: str, loaded: Loaded) -> Node:
@@ -34,7 +34,8 @@ def load_app(name: str, loaded: Loaded) -> Node:
         raise SettingsError(f"{module_name}:{attribute} is a {type(node).__name__}, not a wirehop.Node", key="app")
     settings = demo_settings(loaded.settings) if loaded.settings.dev else loaded.settings
     namespaces = merged(settings.namespaces, node.settings.namespaces, loaded.origins)
-    node.use(msgspec.structs.replace(settings, namespaces=namespaces))
+    auth = merged_auth(settings.auth, node.settings.auth, loaded.origins)
+    node.use(msgspec.structs.replace(settings, namespaces=namespaces, auth=auth))
     return node
 
 
@@ -56,6 +57,19 @@ def merged(
                 given[option.name] = getattr(chosen[name], option.name)
         result[name] = msgspec.structs.replace(coded, **given)
     return result
+
+
+def merged_auth(chosen: Auth, own: Auth, origins: Mapping[str, str]) -> Auth:
+    """The section `auth` of an application's node under these settings, by the same rule: an application that checks
+    tokens by its code still does when a command serves it."""
+    if own == Auth():
+        return chosen
+    given = {
+        name: getattr(chosen, name)
+        for name in Auth.__struct_fields__
+        if origins.get(f"auth.{name}", DEFAULT_ORIGIN) not in (DEFAULT_ORIGIN, DEV_ORIGIN)
+    }
+    return msgspec.structs.replace(own, **given)
 
 
 def _import(name: str) -> object:

@@ -18,7 +18,10 @@ COMMANDS: Final = {
     "serve": "Serve: the node of an application, or a server that stands alone.",
     "publish": "Publish to a channel.",
     "subscribe": "Show what is published to a channel, as it comes.",
+    "token": "Make a token, look at one, or make a secret.",
     "config": "Show each setting and where its value came from.",
+    "bench": "Measure what this machine can do: fan-out, latency, connects, echo, memory.",
+    "doctor": "Say what is wrong on this machine, or with the proxy in front of a server.",
 }
 """By name, with the line that `wirehop --help` shows. The command of that name is in the module of that name."""
 

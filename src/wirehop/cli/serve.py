@@ -7,6 +7,7 @@ import click
 
 from wirehop.cli.app import load_app
 from wirehop.core.errors import SettingsError
+from wirehop.doctor.ports import holder
 from wirehop.hosts.native import NativeServer
 from wirehop.logs import configure
 from wirehop.node.node import Node
@@ -38,7 +39,8 @@ def serve(flags: Flags, app: str | None) -> None:
         if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
             raise
         who = holder(settings.server.port)
-        raise SettingsError(f"{error}{who}; --port 0 takes a free one", key=error.key) from None
+        by = f" by {who}" if who else ""
+        raise SettingsError(f"{error}{by}; --port 0 takes a free one", key=error.key) from None
 
 
 def say_hello(server: NativeServer, settings: Settings) -> None:
@@ -63,16 +65,3 @@ def say_hello(server: NativeServer, settings: Settings) -> None:
         lines.append(Text(f"demos: {url}/chat/  {url}/monitor/"))
         lines.append(Text(DEV, style="yellow"))
     Console().print(Panel(Text("\n").join(lines), title=f"wirehop {__version__}", expand=False))
-
-
-def holder(port: int) -> str:
-    """Which process listens on the port, where that can be told: psutil is there, and the process is ours to see."""
-    try:
-        import psutil
-
-        for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
-    except Exception:  # whoever holds it, the sentence is true without the name
-        return ""
-    return ""

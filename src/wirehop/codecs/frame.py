@@ -7,7 +7,7 @@ changes.
 
 from collections.abc import Callable, Sequence
 
-from wirehop.codecs.framing import BINARY, chunk, websocket_frame
+from wirehop.codecs.framing import BINARY, chunk, deflated_frame, websocket_frame
 from wirehop.core.messages import Publication
 
 
@@ -18,6 +18,7 @@ def identity(data: bytes) -> bytes:
 
 WRAPS: dict[str, Callable[[bytes], bytes]] = {
     "websocket": websocket_frame,
+    "websocket-deflate": deflated_frame,
     "chunked": chunk,
     "identity": identity,
 }
@@ -25,6 +26,7 @@ WRAPS: dict[str, Callable[[bytes], bytes]] = {
 
 BINARY_WRAPS: dict[str, Callable[[bytes], bytes]] = {
     "websocket": lambda payload: websocket_frame(payload, BINARY),
+    "websocket-deflate": lambda payload: deflated_frame(payload, BINARY),
     "chunked": chunk,
     "identity": identity,
 }

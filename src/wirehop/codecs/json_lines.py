@@ -36,6 +36,7 @@ class JsonLines:
     """Commands from lines, replies to lines."""
 
     name = "json"
+    carries_bytes = False
 
     def decode_commands(self, data: bytes) -> list[Command]:
         """All commands in a message. `data` must be valid UTF-8 (the WebSocket or body reader has checked it)."""

@@ -65,6 +65,24 @@ def published_payload(data: Raw, kind: PayloadKind) -> bytes:
         ) from None
 
 
+def published_bytes(data: bytes, kind: PayloadKind) -> tuple[bytes, PayloadKind]:
+    """The payload of a publish command on a wire that carries bytes.
+
+    `kind` TEXT and BINARY say what they are. JSON, which is also what stands there if nothing is said, means: as it
+    looks, JSON where it is one JSON value in UTF-8 (compacted if it holds line breaks), else bytes.
+    """
+    if kind is PayloadKind.TEXT:
+        return text_payload(data), kind
+    if kind is PayloadKind.BINARY:
+        return data, kind
+    if not data:
+        raise PayloadError("data is missing")
+    try:
+        return json_payload(data), kind
+    except PayloadError:
+        return data, PayloadKind.BINARY
+
+
 def checked_event(name: str) -> str:
     """An event name that event streams can carry. Raises `PayloadError` for others."""
     if not _EVENT.fullmatch(name) or name in RESERVED_EVENTS:

@@ -37,3 +37,14 @@ class Limits(Struct, frozen=True):
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def channel_problem(channel: str, limits: Limits) -> str:
+    """Why no channel can have this name; "" where one can."""
+    if not channel:
+        return "a channel has a name"
+    if len(channel) > limits.channel_bytes or (not channel.isascii() and len(channel.encode()) > limits.channel_bytes):
+        return f"a channel's name has at most {limits.channel_bytes} bytes"
+    if not channel.isprintable():
+        return "a channel's name has no control characters"
+    return ""

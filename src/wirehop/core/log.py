@@ -57,6 +57,8 @@ class Log:
         it."""
         self.trim(now)
         top = self.position
+        if since is None and limit == 0:  # a subscriber who starts at the top
+            return HistoryPage((), top, has_more=bool(self._entries))
         oldest = self.top - len(self._entries) + 1
         if reverse:
             before = self.top + 1 if since is None else since.offset

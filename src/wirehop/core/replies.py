@@ -68,6 +68,10 @@ def is_pong(command: Command) -> bool:
 
 def channel_of(command: Command) -> str | None:
     """The channel that the command names; None if its kind names none."""
+    if command.publish is not None:
+        return command.publish.channel
+    if command.rpc is not None:
+        return None
     for request in (
         command.publish,
         command.subscribe,

@@ -36,7 +36,7 @@ from wirehop.core.effects import (
     SubRefresh,
 )
 from wirehop.core.greeting import Greeting
-from wirehop.core.limits import Limits
+from wirehop.core.limits import Limits, channel_problem
 from wirehop.core.messages import (
     PING,
     Command,
@@ -129,8 +129,8 @@ class Session:
         self.info: Raw | None = None
         self.is_paused = False
         self._subscriptions = Subscriptions(self)
-        self._out: list[Output] = []
-        self._calls: dict[int, OpenCall] = {}
+        self._out: list[Output] | None = None
+        self._calls: dict[int, OpenCall] | None = None  # an emptied dictionary keeps its memory, None has none
         self._next_call = 1
         self._order = CommandOrder()
         self._held: list[tuple[Command, int]] | None = None  # behind a pending connect
@@ -151,8 +151,8 @@ class Session:
 
     def take(self) -> list[Output]:
         """What has come of the inputs since the last call, in order."""
-        out, self._out = self._out, []
-        return out
+        out, self._out = self._out, None
+        return out or []
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
@@ -202,9 +202,12 @@ class Session:
 
     def answer(self, number: int, answer: Answer, now: float) -> None:
         """The answer to call `number`. One that is not open (any more) is ignored."""
-        call = self._calls.pop(number, None)
+        calls = self._calls
+        call = calls.pop(number, None) if calls is not None else None
         if call is None:
             return
+        if not calls:
+            self._calls = None
         if call.kind == "connect":
             self._admitted(answer, now)
         elif call.subscription is not None:
@@ -264,7 +267,7 @@ class Session:
         if self.state is SessionState.CLOSED:
             return
         self._shut()
-        self._out.append(Close(code, reason or code.text))
+        self.tell(Close(code, reason or code.text))
 
     def lost(self) -> None:
         """The wire is gone; there is nobody to tell."""
@@ -367,10 +370,10 @@ class Session:
             self.end(codes.BAD_REQUEST_CLOSE, f"not expected here: {kind or 'an unknown command'}, id {command.id}")
             return
         channel = channel_of(command)
-        if channel is not None and (problem := self._channel_problem(channel)):
+        if channel is not None and (problem := channel_problem(channel, self.terms.limits)):
             self.fail(command.id, Failure(codes.BAD_REQUEST, problem))
             return
-        if len(self._calls) + self._order.waiting >= self.terms.limits.pending_commands:
+        if len(self._calls or ()) + self._order.waiting >= self.terms.limits.pending_commands:
             self.fail(command.id, Failure(codes.TOO_MANY_REQUESTS))
         elif channel is None or not self._order.must_wait(channel, command):
             self._start(command, kind, channel or "", now)
@@ -385,7 +388,7 @@ class Session:
             self.send(result_reply(command.id, next_number, has_wh=next_number is not None))
         elif kind == "send":
             assert command.send is not None
-            self._out.append(Received(command.send.data))
+            self.tell(Received(command.send.data))
         else:
             request = request_of(command)
             if isinstance(request, SubRefresh):
@@ -396,15 +399,6 @@ class Session:
                 self.fail(command.id, Failure(codes.PERMISSION_DENIED, NOT_SUBSCRIBED))
             else:
                 self.call(request, OpenCall(command.id, kind, channel))
-
-    def _channel_problem(self, channel: str) -> str:
-        if not channel:
-            return "a channel has a name"
-        if len(channel) > self.terms.limits.channel_bytes or len(channel.encode()) > self.terms.limits.channel_bytes:
-            return f"a channel's name has at most {self.terms.limits.channel_bytes} bytes"
-        if not channel.isprintable():
-            return "a channel's name has no control characters"
-        return ""
 
     def release(self, channel: str, now: float) -> None:
         """`SubscriptionHost`: the command on this channel is done, the next may start."""
@@ -428,10 +422,12 @@ class Session:
         """Ask the world; the number of the call."""
         number = self._next_call
         self._next_call += 1
+        if self._calls is None:
+            self._calls = {}
         self._calls[number] = opened
         if opened.channel and opened.kind not in ("page", "sub_refresh"):
             self._order.begin(opened.channel)
-        self._out.append(Call(number, request))
+        self.tell(Call(number, request))
         return number
 
     def fail(self, command_id: int, failure: Failure) -> None:
@@ -445,11 +441,14 @@ class Session:
 
     def send(self, reply: Reply) -> None:
         """Say it to the client."""
-        self._out.append(Send(reply))
+        self.tell(Send(reply))
 
     def tell(self, output: Output) -> None:
         """Tell the world something that wants no answer."""
-        self._out.append(output)
+        if self._out is None:
+            self._out = [output]
+        else:
+            self._out.append(output)
 
     # ---- expiry ----------------------------------------------------------------------------------------------------
 
@@ -495,7 +494,7 @@ class Session:
     def _shut(self) -> None:
         self.state = SessionState.CLOSED
         self._subscriptions.shut()
-        self._calls.clear()
+        self._calls = None
         self._order = CommandOrder()
         self._held = self._numbers = self._greeting = None
         self._stale_at = self._ping_at = self._pong_by = self._expires_at = None

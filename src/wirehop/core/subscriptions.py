@@ -262,7 +262,7 @@ class Subscriptions:
         self._drain(now)
 
     def end(self, subscription: Subscription, code: Code | None, now: float) -> None:
-        """End one; with `code` the client is told: by a push, or where it still waits for the subscribe reply, by that."""
+        """End one; with `code` the client is told: by a push, or where it still waits for the reply, by that."""
         if code is not None and subscription.state is not SubscriptionState.OPEN and not subscription.is_by_server:
             is_final = code.retry is Retry.FINAL
             self._refuse(subscription, Failure(codes.PERMISSION_DENIED if is_final else codes.INTERNAL), now)

@@ -6,35 +6,43 @@ from typing import cast
 
 from wirehop.codecs.frame import Frame, Lane
 from wirehop.core.slot import Slot, SlotState
-from wirehop.hub.cohort import Cohort
+from wirehop.hub.audience import Audience
+from wirehop.hub.walk import Walk
 
 
 class Channel:
-    """Slots of one channel, in a cohort for each lane.
+    """Slots of one channel, an audience for each lane.
 
-    The tail holds frames for slots that are catching up, shared by all of them: `tail_bytes` of payload at most, the
-    oldest go first (the slot then reads history again).
+    Publications wait in `pending` for the end of the loop turn, or for the walk that is under way; the first `due`
+    buffers of them may set out. The tail holds frames for slots that are catching up, shared by all of them:
+    `tail_bytes` of payload at most, the oldest go first (the slot then reads history again).
     """
 
     __slots__ = (
         "_catching_up",
         "_tail",
         "_tail_size",
+        "due",
+        "is_scheduled",
         "lanes",
         "name",
         "pending",
+        "published",
         "size",
-        "turn",
+        "walk",
         "watchers",
     )
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.lanes: dict[Lane, Cohort] = {}
+        self.lanes: dict[Lane, Audience] = {}
         self.watchers: dict[Slot, None] | None = None  # slots that want joins and leaves
-        self.pending: list[list[Frame]] = []  # published in this loop turn, not yet flushed: buffers in the making
+        self.pending: list[list[Frame]] = []  # published, and not yet on the way: buffers in the making
         self.size = 0  # bytes of payload in the last of them
-        self.turn: list[Frame] = []  # what is being flushed right now
+        self.is_scheduled = False  # whether a flush is to come
+        self.due = 0
+        self.walk: Walk | None = None  # what is on its way right now
+        self.published = 0  # publications since the channel has slots here
         self._catching_up: set[Slot] = set()
         self._tail: deque[Frame] | None = None
         self._tail_size = 0
@@ -43,9 +51,29 @@ class Channel:
     def is_empty(self) -> bool:
         return not self.lanes
 
+    @property
+    def count(self) -> int:
+        """How many slots."""
+        return sum(map(len, self.lanes.values()))
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether publications are on their way, so that slots may stand at different offsets."""
+        return bool(self.pending) or self.walk is not None
+
+    @property
+    def turn(self) -> list[Frame]:
+        """What is on its way right now."""
+        return [] if self.walk is None else self.walk.frames
+
+    def has(self, slot: Slot) -> bool:
+        """Whether the slot is attached."""
+        audience = self.lanes.get(cast(Lane, slot.lane))
+        return audience is not None and slot in audience
+
     def slots(self) -> list[Slot]:
         """All slots."""
-        return [slot for cohort in self.lanes.values() for slot in cohort.slots()]
+        return [slot for audience in self.lanes.values() for slot in audience.slots()]
 
     def keep(self, frames: list[Frame], max_bytes: int) -> None:
         """Add frames to the tail."""
@@ -64,9 +92,9 @@ class Channel:
             self._catching_up.add(slot)
             return
         self._catching_up.discard(slot)
-        cohort = self.lanes.get(cast(Lane, slot.lane))
-        if cohort is not None:
-            cohort.settle(slot)
+        audience = self.lanes.get(cast(Lane, slot.lane))
+        if audience is not None:
+            audience.settle(slot)
         if not self._catching_up:
             self._tail = None
             self._tail_size = 0

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wirehop.abc import Peer
+from wirehop.auth.rights import Credential, Rights
 from wirehop.codecs.frame import Frame
 from wirehop.core import codes
 from wirehop.core.codes import Code
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from wirehop.node.wire import Wire
 
 NEVER = float("inf")
+_AFTER_REPLIES = (SendMissed, SendTail, Close, Enter)
 
 
 class Driver:
@@ -50,9 +52,16 @@ class Driver:
         "_is_running",
         "_outbox",
         "_outbox_size",
+        "carries_bytes",
+        "credential",
+        "drops",
+        "is_admin",
+        "is_bare",
         "is_transient",
         "node",
+        "opened_at",
         "peer",
+        "rights",
         "session",
         "was_admitted",
         "wire",
@@ -68,6 +77,7 @@ class Driver:
         wire_name: str,
         peer: Peer,
         is_transient: bool = False,
+        carries_bytes: bool = False,
     ) -> None:
         self.node = node
         self.session = session
@@ -75,6 +85,13 @@ class Driver:
         self.wire_name = wire_name
         self.peer = peer
         self.is_transient = is_transient
+        self.carries_bytes = carries_bytes
+        self.opened_at = node.clock.now()
+        self.drops = 0  # messages that this session did not get
+        self.is_admin = False  # may do everything in every channel, unseen
+        self.credential: Credential = ""
+        self.is_bare = False
+        self.rights: Rights | None = None  # by token, ticket or single subscriptions
         self.was_admitted = False
         self._outbox: list[Reply] | None = None
         self._outbox_size = 0
@@ -200,7 +217,7 @@ class Driver:
                     if isinstance(output, Send):
                         replies.append(output.reply)
                         continue
-                    if replies and isinstance(output, SendMissed | SendTail | Close | Enter):
+                    if replies and isinstance(output, _AFTER_REPLIES):
                         self._send(replies)  # what follows must come after them on the wire
                         replies = []
                     self._carry_out(output)
@@ -211,6 +228,10 @@ class Driver:
             for subscription in self.session.subscriptions.values():
                 if subscription.slot is not None:
                     self.node.hub.settle(subscription.slot)
+        self.arm()
+
+    def arm(self) -> None:
+        """Have `tick` called at the session's next deadline."""
         deadline = self.session.deadline()
         if deadline is not None and deadline < self._due:
             self._due = deadline
@@ -243,6 +264,7 @@ class Driver:
                 node.effects.received(self, data)
             case Count(what, count):
                 node.metrics.dropped[what] += count
+                self.drops += count
             case Close(code, reason):
                 self._close(code, reason)
 
@@ -272,8 +294,14 @@ class Driver:
         limit = self.node.settings.limits.outbox_bytes
         if self._outbox_size > limit:
             self.node.metrics.dropped["outbox"] += len(self._outbox)
+            self.drops += len(self._outbox)
             self._outbox = None
             self.session.end(codes.SLOW, f"more than {limit} bytes of replies wait for the wire")
+
+    @property
+    def waiting(self) -> int:
+        """Bytes in the outbox."""
+        return self._outbox_size
 
     def _flush_outbox(self) -> None:
         if self._outbox is not None and self.wire is not None:

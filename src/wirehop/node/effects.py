@@ -6,13 +6,20 @@ An error of user code is logged with the session's id and answered as `internal`
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from wirehop.abc import Action, IdempotencyConflict, PublishOptions
-from wirehop.codecs.payload import EVENT_TAG, as_json, checked_event, json_payload, payload_of, published_payload
+from wirehop.codecs.payload import (
+    EVENT_TAG,
+    as_json,
+    checked_event,
+    payload_of,
+    published_bytes,
+    published_payload,
+)
 from wirehop.core import codes
 from wirehop.core.effects import (
     Admitted,
@@ -21,7 +28,6 @@ from wirehop.core.effects import (
     Authorize,
     Call,
     Failure,
-    Grant,
     Invoke,
     Invoked,
     PageRead,
@@ -31,25 +37,26 @@ from wirehop.core.effects import (
     ReadPresence,
     ReadPresenceStats,
     Refresh,
-    Refreshed,
+    Request,
     SubRefresh,
 )
 from wirehop.core.errors import Refused
+from wirehop.core.limits import channel_problem
 from wirehop.core.messages import (
     ClientInfo,
     ConnectRequest,
     HistoryRequest,
+    PayloadKind,
     Position,
     PresenceResult,
     PresenceStatsResult,
     Publication,
     PublishRequest,
     PublishWh,
-    SubscribeRequest,
 )
 from wirehop.node.eager import run_eagerly
-from wirehop.node.events import Client, Connecting, User
-from wirehop.settings.tree import Namespace
+from wirehop.node.events import Client, as_json_value
+from wirehop.settings.tree import Namespace, Settings
 
 if TYPE_CHECKING:
     from wirehop.node.driver import Driver
@@ -57,6 +64,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wirehop.node")
 T = TypeVar("T")
+VOUCHED = "wh-admin."
+"""How the tokens begin that `Node.vouch` is asked about."""
+_NOBODY = Admitted()
 
 
 class Effects:
@@ -64,11 +74,16 @@ class Effects:
 
     def __init__(self, node: "Node") -> None:
         self._node = node
+        self._options: dict[int, tuple[Namespace, PublishOptions]] = {}  # by the id of the namespace's options
 
     def perform(self, driver: "Driver", call: Call, *, at_once: bool = True) -> None:
         """Carry out the call; the driver is `answered`, before this returns only if `at_once` and nothing waits."""
+        known = self._known(driver, call.request) if at_once else None
+        if known is not None:
+            driver.answered(call.number, known)
+            return
         work = self._guarded(driver, call)
-        if not at_once or self._runs_user_code(call):
+        if not at_once or self._runs_user_code(call) or self._node.permission.may_wait(call):
             self._node.spawn(self._answer_later(driver, call.number, work))
         else:
             run_eagerly(work, lambda answer: driver.answered(call.number, answer), self._node.spawn)
@@ -84,10 +99,13 @@ class Effects:
     def received(self, driver: "Driver", data: Raw) -> None:
         """A client sent something that wants no reply."""
         handler = self._node.handlers.message
-        if handler is None:
+        if not self._node.permission.may_command(driver):
+            self._node.metrics.dropped["message_by_ticket"] += 1
+        elif handler is None:
             self._node.metrics.dropped["no_message_handler"] += 1
         else:
-            self._node.spawn(self._told(driver, handler(Client(driver), data=bytes(data))))
+            work = handler(Client(driver), data=bytes(data), sent=_sent(driver, data))
+            self._node.spawn(self._told(driver, work))
 
     def disconnected(self, driver: "Driver", code: int, reason: str) -> None:
         """A session is over."""
@@ -95,21 +113,69 @@ class Effects:
         if handler is not None and not driver.is_transient and driver.was_admitted:
             self._node.spawn(self._told(driver, handler(Client(driver), code, reason)))
 
+    # ---- guests: anonymous, for one request --------------------------------------------------------------------------
+
+    def asks_nobody(self, action: Literal["subscribe", "publish"]) -> bool:
+        """Whether it follows from the namespaces alone who may connect and do that: no handler and no token has a say,
+        and nobody is asked."""
+        handlers, auth = self._node.handlers, self._node.settings.auth
+        handler = handlers.subscribe if action == "subscribe" else handlers.publish
+        return handlers.connect is None and handler is None and not (auth.secrets or auth.keys or auth.ask_url)
+
+    def refuses_guest(self, action: Action, channel: str) -> Failure | None:
+        """Why somebody anonymous may not do that, where nobody has to be asked: as a session of his would be told."""
+        node = self._node
+        limit = node.settings.limits.sessions
+        if limit and node.population >= limit:
+            return Failure(codes.CONNECTION_LIMIT)
+        if node.is_draining:
+            return Failure(codes.SHUTDOWN)
+        if problem := channel_problem(channel, node.limits):
+            return Failure(codes.BAD_REQUEST, problem)
+        if not node.policy.permits(action, channel, ""):
+            return Failure(codes.PERMISSION_DENIED)
+        return None
+
+    async def publish_for_guest(
+        self, channel: str, data: bytes, kind: PayloadKind, *, event: str = "", key: str = ""
+    ) -> Position:
+        """Publish for somebody anonymous whom `refuses_guest` lets. Those share the scope of their idempotency keys."""
+        tags = {EVENT_TAG: event} if event else None
+        return await self.publish(channel, Publication(data, kind, tags=tags), self._node.policy.options(channel), key)
+
     # ---- how ---------------------------------------------------------------------------------------------------------
 
+    def _known(self, driver: "Driver", request: Request) -> Answer | None:
+        """The answer where nobody has to be asked and everybody is told the same: what `_answer` would come to."""
+        node = self._node
+        if type(request) is Authenticate:
+            auth = node.auth
+            if (
+                node.handlers.connect is None
+                and not (request.request.token or driver.credential)
+                and auth.tokens is None
+                and auth.asking is None
+                and not node.is_draining
+                and not node.settings.limits.sessions
+            ):
+                return _NOBODY
+        elif type(request) is Authorize and node.handlers.subscribe is None and driver.rights is None:
+            asked = request.request
+            if not (asked.token or driver.is_admin) and node.policy.permits(
+                "subscribe", asked.channel, driver.session.user
+            ):
+                return node.permission.grant(asked.channel, is_transient=driver.is_transient)
+        return None
+
     def _runs_user_code(self, call: Call) -> bool:
-        handlers = self._node.handlers
-        match call.request:
-            case Authenticate():
-                return handlers.connect is not None
-            case Authorize():
-                return handlers.subscribe is not None
-            case Publish():
-                return handlers.publish is not None
-            case Invoke() | Refresh():
-                return True
-            case _:
-                return False
+        kind, handlers = type(call.request), self._node.handlers
+        if kind is Publish:
+            return handlers.publish is not None
+        if kind is Authenticate:
+            return handlers.connect is not None
+        if kind is Authorize:
+            return handlers.subscribe is not None
+        return kind is Invoke or kind is Refresh
 
     async def _answer_later(self, driver: "Driver", number: int, work: Coroutine[Any, Any, Answer]) -> None:
         driver.answered(number, await work)
@@ -143,15 +209,17 @@ class Effects:
             case Publish(request):
                 return await self._publish(driver, request)
             case ReadPage(channel, since, limit, max_bytes):
-                await self._node.interest.ready(channel)
+                if self._node.interest.is_busy(channel):
+                    await self._node.interest.ready(channel)
                 page = await self._node.broker.history(channel, since, limit=limit, max_bytes=max_bytes)
+                page = self._node.permission.readable(driver, channel, page, since)
                 return PageRead(page, self._node.hub.tail_from(channel, page.top.epoch))
             case Authorize(request):
-                return await self._authorize(driver, request)
+                return await self._node.permission.authorize(driver, request)
             case Refresh(token):
-                return await self._refresh(driver, token)
+                return await self._node.admission.refresh(driver, token)
             case SubRefresh(channel, token):
-                return await self._sub_refresh(driver, channel, token)
+                return await self._node.permission.sub_refresh(driver, channel, token)
             case Authenticate(request):
                 return await self._authenticate(driver, request)
             case Invoke(method, data):
@@ -159,76 +227,54 @@ class Effects:
             case ReadHistory(request):
                 return await self._history(driver, request)
             case ReadPresence(channel):
-                self._check_presence(driver, channel)
+                await self._check_presence(driver, channel)
                 members, rev = await self._node.presence_store.members(channel)
                 return PresenceResult(dict(members), rev)
             case ReadPresenceStats(channel):
-                self._check_presence(driver, channel)
+                await self._check_presence(driver, channel)
                 return PresenceStatsResult(*await self._node.presence_store.counts(channel))
 
     async def _limited(self, work: Awaitable[T]) -> T:
-        async with asyncio.timeout(self._node.settings.limits.handler_timeout):
-            return await work
+        return await self._node.patience.limited(work)
 
     # ---- each --------------------------------------------------------------------------------------------------------
 
     async def _authenticate(self, driver: "Driver", request: ConnectRequest) -> Answer:
-        limit = self._node.settings.limits.sessions
-        if limit and len(self._node.sessions) > limit:
-            return Failure(codes.CONNECTION_LIMIT)
-        if self._node.is_draining:
-            return Failure(codes.SHUTDOWN)
-        handler = self._node.handlers.connect
-        if handler is None:
-            return Admitted()
-        user = await self._limited(handler(Connecting(request, driver.peer)))
-        if user is None:
-            return Admitted()
-        if not isinstance(user, User):
-            raise TypeError(f"on_connect must return a User or None, not {type(user).__name__}")
-        subs = {channel: self.grant(channel) for channel in user.subs}
-        return Admitted(user.id, _raw(user.info), _raw(user.data), ttl=user.ttl, subs=subs)
+        if self._node.vouch is not None and request.token.startswith(VOUCHED):
+            return self._vouched(driver, self._node.vouch(request.token, driver.session.client))
+        return await self._node.admission.authenticate(driver, request)
 
-    async def _refresh(self, driver: "Driver", token: str) -> Answer:
-        handler = self._node.handlers.refresh
-        if handler is None:
-            return Failure(codes.NOT_AVAILABLE)
-        ttl = await self._limited(handler(Client(driver), token))
-        if not isinstance(ttl, int | float):
-            raise TypeError(f"on_refresh must return seconds, not {type(ttl).__name__}")
-        return Refreshed(float(ttl))
-
-    async def _sub_refresh(self, driver: "Driver", channel: str, token: str) -> Answer:
-        return Failure(codes.NOT_AVAILABLE)
-
-    async def _authorize(self, driver: "Driver", request: SubscribeRequest) -> Answer:
-        channel, user = request.channel, driver.session.user
-        self._permitted("subscribe", channel, user)
-        handler = self._node.handlers.subscribe
-        if handler is not None:
-            await self._limited(handler(Client(driver), channel))
-        return self.grant(channel, is_transient=driver.is_transient)
-
-    def grant(self, channel: str, *, data: object = None, is_transient: bool = False) -> Grant:
-        """What a subscription to the channel gets by its namespace."""
-        options = self._node.policy.options(channel)
-        return Grant(options.delivery, options.presence and not is_transient, options.join_leave, data=_raw(data))
+    @staticmethod
+    def _vouched(driver: "Driver", ttl: float | None) -> Answer:
+        """Somebody who shows a pass of the admin page: nobody to others, and free to do everything."""
+        if ttl is None:
+            return Failure(codes.INVALID_TOKEN)
+        driver.is_admin = True
+        return Admitted(ttl=ttl)
 
     async def _publish(self, driver: "Driver", request: PublishRequest) -> Answer:
         session = driver.session
-        options = self._permitted("publish", request.channel, session.user)
+        options, instead = self._node.policy.options(request.channel), None
+        if not self._node.permission.permits(driver, "publish", request.channel):
+            instead = await self._node.permission.demand(driver, "publish", request.channel, data=request.data)
         wh = request.wh or PublishWh()
+        sent = _sent(driver, request.data)
         kind = wh.kind
-        data = published_payload(request.data, kind)
+        if sent is None:
+            data = published_payload(request.data, kind)
+        else:
+            data, kind = published_bytes(sent, kind)
+        if instead is not None:
+            data, kind = bytes(instead), PayloadKind.JSON
         handler = self._node.handlers.publish
-        if handler is not None:
+        if handler is not None and not driver.is_admin:
             changed = await self._limited(
-                handler(Client(driver), request.channel, data=as_json(Publication(data, kind)))
+                handler(Client(driver), request.channel, data=as_json(Publication(data, kind)), sent=sent)
             )
             if changed is not None:
                 data, kind = payload_of(changed)
         info = None  # of somebody anonymous who came for one request there is nothing to say
-        if session.user or not driver.is_transient:
+        if session.user or not (driver.is_transient or driver.is_admin):
             info = ClientInfo(session.user, session.client, UNSET if session.info is None else session.info)
         tags = {EVENT_TAG: checked_event(wh.event)} if wh.event else None
         # a key outlives the one request of an anonymous publisher over HTTP, so those share their keys
@@ -250,24 +296,29 @@ class Effects:
             raise Refused(codes.LIMIT_EXCEEDED, f"a publication has at most {options.publication_bytes} bytes here")
         if len(idempotency_key) > 256:
             raise Refused(codes.BAD_REQUEST, "an idempotency key has at most 256 characters")
-        stamped = msgspec.structs.replace(publication, time=int(self._node.clock.wall() * 1000))
-        self._node.metrics.publications += 1
-        return await self._node.broker.publish(
-            channel,
-            stamped,
-            PublishOptions(
-                delivery=options.delivery,
-                history_size=options.history_size,
-                history_age=options.history_age,
-                key_limit=options.key_limit,
-                idempotency_key=idempotency_key,
-                publisher=publisher,
-                idempotency_seconds=self._node.settings.idempotency.keep,
-            ),
+        stamped = Publication(
+            publication.data,
+            publication.kind,
+            info=publication.info,
+            tags=publication.tags,
+            time=int(self._node.clock.wall() * 1000),
+            key=publication.key,
         )
+        self._node.metrics.publications += 1
+        return await self._node.broker.publish(channel, stamped, self._kept(options, idempotency_key, publisher))
+
+    def _kept(self, options: Namespace, idempotency_key: str, publisher: str) -> PublishOptions:
+        """How a broker keeps it. One value serves all publications of a namespace that have no key."""
+        known = self._options.get(id(options))
+        if known is None or known[0] is not options:
+            known = self._options[id(options)] = (options, _publish_options(options, self._node.settings))
+        kept = known[1]
+        if not idempotency_key:
+            return kept
+        return msgspec.structs.replace(kept, idempotency_key=idempotency_key, publisher=publisher)
 
     async def _history(self, driver: "Driver", request: HistoryRequest) -> Answer:
-        self._permitted("history", request.channel, driver.session.user)
+        await self._permitted("history", request.channel, driver)
         most = self._node.limits.history_publications
         limit = most if request.limit < 0 else min(request.limit, most)
         page = await self._node.broker.history(
@@ -279,30 +330,40 @@ class Effects:
         )
         if not page.is_complete:
             return Failure(codes.UNRECOVERABLE_POSITION)
-        return page
+        return self._node.permission.readable(driver, request.channel, page, None)
 
     async def _invoke(self, driver: "Driver", method: str, data: Raw) -> Answer:
+        if not self._node.permission.may_command(driver):
+            return Failure(codes.PERMISSION_DENIED)
         handler = self._node.handlers.methods.get(method)
         if handler is None:
             return Failure(codes.METHOD_NOT_FOUND, f"there is no method {method[:64]!r}")
-        result = await self._limited(handler(Client(driver), data=bytes(data)))
-        return Invoked(_json(result))
+        result = await self._limited(handler(Client(driver), data=bytes(data), sent=_sent(driver, data)))
+        if driver.carries_bytes and isinstance(result, bytes | Raw):
+            return Invoked(Raw(bytes(result)))
+        return Invoked(as_json_value(result))
 
-    def _check_presence(self, driver: "Driver", channel: str) -> None:
-        options = self._permitted("presence", channel, driver.session.user)
+    async def _check_presence(self, driver: "Driver", channel: str) -> None:
+        options = await self._permitted("presence", channel, driver)
         if not options.presence:
             raise Refused(codes.NOT_AVAILABLE, "presence is off in this namespace")
 
-    def _permitted(self, action: Action, channel: str, user: str) -> Namespace:
-        if not self._node.policy.permits(action, channel, user):
-            raise Refused(codes.PERMISSION_DENIED)
+    async def _permitted(self, action: Action, channel: str, driver: "Driver") -> Namespace:
+        if not self._node.permission.permits(driver, action, channel):
+            await self._node.permission.demand(driver, action, channel)
         return self._node.policy.options(channel)
 
 
-def _raw(value: object) -> Raw | None:
-    return None if value is None else _json(value)
+def _publish_options(options: Namespace, settings: Settings) -> PublishOptions:
+    return PublishOptions(
+        delivery=options.delivery,
+        history_size=options.history_size,
+        history_age=options.history_age,
+        key_limit=options.key_limit,
+        idempotency_seconds=settings.idempotency.keep,
+    )
 
 
-def _json(value: object) -> Raw:
-    """What a handler gave back as JSON. `Raw` is checked and compacted: a line break in it would forge a reply."""
-    return Raw(json_payload(bytes(value)) if isinstance(value, Raw) else msgspec.json.encode(value))
+def _sent(driver: "Driver", data: Raw) -> bytes | None:
+    """What the client sent, where its wire carries bytes. Elsewhere it can only send JSON."""
+    return bytes(data) if driver.carries_bytes else None

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from wirehop.abc import Peer
+from wirehop.codecs.payload import json_payload
 from wirehop.core import codes
 from wirehop.core.errors import Refused
 from wirehop.core.messages import ConnectRequest
@@ -30,16 +31,18 @@ class User(Struct, frozen=True):
 
 class Connecting:
     """Somebody who wants to connect: `token`, `data`, the client's `name` and `version`, and the `peer` behind the
-    wire."""
+    wire. `user` is whom a checked token names; empty for nobody, and where no tokens are set up."""
 
-    __slots__ = ("_data", "name", "peer", "token", "version")
+    __slots__ = ("_carries_bytes", "_data", "name", "peer", "token", "user", "version")
 
-    def __init__(self, request: ConnectRequest, peer: Peer) -> None:
+    def __init__(self, request: ConnectRequest, peer: Peer, *, user: str = "", carries_bytes: bool = False) -> None:
         self.token = request.token
+        self.user = user
         self.name = request.name
         self.version = request.version
         self.peer = peer
         self._data = request.data
+        self._carries_bytes = carries_bytes
 
     @overload
     def data(self) -> object: ...
@@ -47,8 +50,10 @@ class Connecting:
     def data(self, type: type[T]) -> T: ...
     def data(self, type: type[T] | None = None) -> object:  # noqa: A002
         """What the client sent with connect, checked against `type`; nothing counts as null. What does not fit refuses
-        the connection with 107."""
+        the connection with 107. `bytes` are as in handlers: what was sent, where the wire carries bytes."""
         raw = bytes(self._data) if isinstance(self._data, Raw) else b"null"
+        if type is bytes and self._carries_bytes:
+            return bytes(self._data) if isinstance(self._data, Raw) else b""
         try:
             return msgspec.json.decode(raw) if type is None else msgspec.json.decode(raw, type=type)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -90,3 +95,13 @@ class Client:
     def channels(self) -> list[str]:
         """What the session is subscribed to."""
         return list(self._driver.session.subscriptions)
+
+
+def as_raw(value: object) -> Raw | None:
+    """What a handler gave back, as JSON; None stays nothing."""
+    return None if value is None else as_json_value(value)
+
+
+def as_json_value(value: object) -> Raw:
+    """What a handler gave back as JSON. `Raw` is checked and compacted: a line break in it would forge a reply."""
+    return Raw(json_payload(bytes(value)) if isinstance(value, Raw) else msgspec.json.encode(value))

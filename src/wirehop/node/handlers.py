@@ -2,6 +2,9 @@
 
 A handler is an `async def`. The last parameter of an rpc method, and the `data` parameter of `on_publish`, may be
 annotated with any type that msgspec can check; without an annotation they get plain JSON values.
+
+`bytes` are a string in base64 on JSON wires, and what was sent, as it is, on those that carry bytes (Protobuf). There
+`msgspec.Raw` is also what was sent, JSON or not; every other type wants JSON.
 """
 
 import inspect
@@ -20,7 +23,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 class TypedHandler:
     """A handler whose last argument is decoded from JSON as its annotation says."""
 
-    __slots__ = ("_decoder", "_takes_data", "call")
+    __slots__ = ("_decoder", "_takes_bytes", "_takes_data", "call")
 
     def __init__(self, call: Callable[..., Awaitable[object]], *, before: int) -> None:
         parameters = list(inspect.signature(call).parameters.values())
@@ -32,18 +35,24 @@ class TypedHandler:
         annotation: Any = Any
         if self._takes_data:
             annotation = get_type_hints(call).get(parameters[-1].name, Any)
+        self._takes_bytes = annotation is bytes
         self._decoder: msgspec.json.Decoder[Any] | None = (
             None if annotation is Raw else msgspec.json.Decoder(annotation)
         )
 
-    async def __call__(self, *arguments: object, data: bytes) -> object:
-        """Call it. What does not fit the annotation is refused with 107 and says why."""
+    async def __call__(self, *arguments: object, data: bytes, sent: bytes | None = None) -> object:
+        """Call it. What does not fit the annotation is refused with 107 and says why. `sent`: the bytes that the client
+        sent, where the wire carries bytes."""
         if not self._takes_data:
             return await self.call(*arguments)
+        if self._takes_bytes and sent is not None:
+            return await self.call(*arguments, sent)
         try:
             value = Raw(data) if self._decoder is None else self._decoder.decode(data or b"null")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except msgspec.ValidationError as error:
             raise Refused(codes.BAD_REQUEST, str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused(codes.BAD_REQUEST, f"data is not JSON: {error}") from None
         return await self.call(*arguments, value)
 
 

@@ -36,6 +36,10 @@ class Interest:
         if self._node.hub.detach(slot):
             self.after_pending(slot.channel, self._unsubscribe(slot.channel))
 
+    def is_busy(self, channel: str) -> bool:
+        """Whether `ready` would wait or raise."""
+        return channel in self._last or channel in self._failed
+
     async def ready(self, channel: str) -> None:
         """Return when everything asked for this channel so far is done; raise where the broker did not take it."""
         task = self._last.get(channel)

@@ -24,6 +24,7 @@ class Metrics:
         self.closed: Counter[tuple[str, int]] = Counter()  # sessions, by transport and code
         self.dropped: Counter[str] = Counter()  # by what was dropped
         self.errors: Counter[str] = Counter()  # by where
+        self.api: Counter[tuple[str, int]] = Counter()  # commands of the server API, by method and code (0: success)
 
 
 class NodeCollector:
@@ -52,6 +53,10 @@ class NodeCollector:
         for (name, code), count in metrics.closed.items():
             closed.add_metric([name, str(code)], count)
         yield closed
+        api = CounterMetricFamily("wirehop_api", "Commands of the server API.", labels=["method", "code"])
+        for (method, number), count in metrics.api.items():
+            api.add_metric([method, str(number)], count)
+        yield api
         for name, text, counter in (
             ("wirehop_dropped", "What was dropped, by reason.", metrics.dropped),
             ("wirehop_errors", "Failures, by where.", metrics.errors),

@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeVar
 from msgspec import structs
 
 from wirehop.abc import Broker, Clock, Ids, Peer, PresenceStore
+from wirehop.auth.auth import Auth
 from wirehop.auth.policy import Policy
+from wirehop.auth.rights import Credential
 from wirehop.brokers.memory import MemoryBroker
 from wirehop.codecs.json_lines import encode_reply
 from wirehop.codecs.payload import EVENT_TAG, checked_event, payload_of
@@ -23,15 +25,20 @@ from wirehop.core.session import Session
 from wirehop.core.slot import Slot
 from wirehop.core.terms import Heartbeat, Terms
 from wirehop.hub import Hub
+from wirehop.node.admission import Admission
 from wirehop.node.clock import SecretIds, SystemClock
 from wirehop.node.driver import Driver
 from wirehop.node.effects import Effects
 from wirehop.node.handlers import Handler, Handlers
 from wirehop.node.interest import Interest
 from wirehop.node.metrics import Metrics
+from wirehop.node.patience import Patience
+from wirehop.node.permission import Permission
+from wirehop.node.threads import run_on
 from wirehop.node.tops import compare_tops_forever
 from wirehop.node.wheel import Wheel
-from wirehop.node.wire import Wire
+from wirehop.node.wire import Guests, Wire
+from wirehop.settings.check_auth import contradictions_of_auth
 from wirehop.settings.tree import Namespace, Settings
 from wirehop.version import __version__
 
@@ -40,6 +47,11 @@ T = TypeVar("T")
 
 HeartbeatStyle = Literal["pong", "ping", "none"]
 """How a transport's wires show that they live: pings that want an answer, pings only, or by themselves."""
+
+
+Vouch = Callable[[str, str], float | None]
+"""Asked with a token of the admin page and the client's id: the seconds for which the session may do everything
+(0: without end), None for a token that is no good. The admin page puts it into `Node.vouch`."""
 
 
 def _must(broker: MemoryBroker | None) -> MemoryBroker:
@@ -87,9 +99,12 @@ class Node:
         self.policy = Policy(self.settings.namespaces)
         self.metrics = Metrics()
         self.handlers = Handlers()
+        self.auth = Auth(self.settings.auth, self.clock, self.ids)
+        self.admission = Admission(self)
+        self.permission = Permission(self)
         self.effects = Effects(self)
         self.interest = Interest(self)
-        self.hub = Hub(self._later, lambda channel: self.policy.options(channel).coalesce)
+        self.hub = Hub(self._later, lambda channel: self.policy.options(channel).coalesce, clock=self.clock.now)
         self.wheel = Wheel(self.clock.now, self._later)
         memory = self._memory_broker() if broker is None or presence_store is None else None
         self.broker: Broker = broker if broker is not None else _must(memory)
@@ -97,6 +112,10 @@ class Node:
         self.id = self.ids.new()
         self.sessions: dict[str, Driver] = {}
         self._by_user: dict[str, dict[Driver, None]] = {}
+        self.vouch: Vouch | None = None
+        self.patience = Patience(self.settings.limits.handler_timeout)
+        self._known_terms: dict[HeartbeatStyle, Terms] = {}
+        self.guests: list[Guests] = []  # who is there without a session, by transport
         self.is_draining = False
         self.is_open = False
         self._connections: Counter[str] = Counter()
@@ -109,7 +128,10 @@ class Node:
             raise RuntimeError("the node runs already")
         self.settings = settings
         self.limits = _limits(settings)
+        self._known_terms.clear()
+        self.patience = Patience(settings.limits.handler_timeout)
         self.policy = Policy(settings.namespaces)
+        self.auth = Auth(settings.auth, self.clock, self.ids)
 
     # ---- handlers
     # ------------------------------------------------------------------------------------------------------
@@ -214,15 +236,23 @@ class Node:
         return (await self.presence_store.members(channel))[0]
 
     def sessions_of(self, user: str, *, client: str = "") -> "list[Driver]":
-        """The connected sessions of a user on this node; with `client` only that one."""
-        return [each for each in self._by_user.get(user, ()) if not client or each.session.client == client]
+        """The connected sessions of a user on this node; with `client` only that one (also of somebody anonymous)."""
+        if not client:
+            return list(self._by_user.get(user, ()))
+        driver = self.sessions.get(client)
+        return [driver] if driver is not None and driver.was_admitted and driver.session.user == user else []
+
+    @property
+    def user_count(self) -> int:
+        """How many users are connected to this node."""
+        return len(self._by_user)
 
     def subscribe(
         self, user: str, channel: str, *, client: str = "", since: Position | None = None, data: object = None
     ) -> int:
         """Subscribe a user's sessions on this node to a channel, whatever its namespace says; how many. `since`:
         from this position on, where history still reaches back to it. `data` goes to the clients."""
-        grant = self.effects.grant(channel, data=data)
+        grant = self.permission.grant(channel, data=data)
         drivers = self.sessions_of(user, client=client)
         for driver in drivers:
             driver.subscribe(channel, grant, since)
@@ -264,6 +294,33 @@ class Node:
             driver.end(code, reason)
         return driver is not None
 
+    def revoke(self, *, user: str = "", token_id: str = "", before: float | None = None) -> int:
+        """Revoke tokens: the one with the id `token_id`; those of `user`, or of everybody, that were issued before a
+        Unix time (`before`; for a user: now). Their sessions on this node end at once with 3500, subscriptions by such
+        tokens with 2000, and such tokens are refused from now on, for `auth.revocation_age`. A user's sessions without
+        a token end too. How many sessions ended.
+
+        Raises ValueError for nothing to revoke, and `Refused` (106) where no more revocations can be remembered.
+        """
+        revocations = self.auth.revocations
+        if token_id:
+            revocations.revoke_id(token_id)
+        if user:
+            revocations.revoke_user(user, self.clock.wall() if before is None else before)
+        elif before is not None:
+            revocations.revoke_before(before)
+        elif not token_id:
+            raise ValueError("say what to revoke: user, token_id or before")
+        if self.auth.asking is not None:
+            self.auth.asking.forget()
+        return self.admission.end_revoked(user if before is None else "")
+
+    def run_threadsafe(self, work: Coroutine[Any, Any, T], *, timeout: float = 10.0) -> T:
+        """From another thread: `node.run_threadsafe(node.publish("news", data))` blocks until it is done and returns
+        its result. Raises `LocalProtocolError` before `start` and on the loop's own thread (`await` it there), and
+        `TimeoutError` after `timeout` seconds."""
+        return run_on(self._loop if self.is_open else None, work, timeout=timeout)
+
     # ---- lifecycle
     # -----------------------------------------------------------------------------------------------------
 
@@ -271,7 +328,11 @@ class Node:
         """Open the broker. To be called on the loop that will serve."""
         if self.is_open:
             return
+        for key, problem in contradictions_of_auth(self.settings):  # settings made by code were not checked yet
+            raise SettingsError(f"{key} {problem}", key=key)
         self._loop = asyncio.get_running_loop()
+        self.is_draining = False
+        self.wheel = Wheel(self.clock.now, self._later)  # after a stop: the old one's timer went with its loop
         await self.broker.open(self.hub)
         self.is_open = True
         self.spawn(compare_tops_forever(self))
@@ -280,7 +341,8 @@ class Node:
         """End all sessions with 3001, paced evenly over `seconds`, so that their clients do not all return at once."""
         self.is_draining = True
         drivers = list(self.sessions.values())
-        pause = seconds / len(drivers) if drivers else 0.0
+        guests = [end for each in self.guests for end in each.ends()]
+        pause = seconds / (len(drivers) + len(guests)) if drivers or guests else 0.0
         due = self.clock.now()
         for driver in drivers:
             if driver.session.client not in self.sessions:
@@ -289,16 +351,24 @@ class Node:
                 await asyncio.sleep(wait)
             driver.end(codes.SHUTDOWN)
             due += pause
+        for end in guests:
+            if (wait := due - self.clock.now()) > 0.005:
+                await asyncio.sleep(wait)
+            end()
+            due += pause
 
     async def stop(self) -> None:
         """End what is left at once, and close the broker."""
         self.is_draining = True
         for driver in list(self.sessions.values()):
             driver.end(codes.SHUTDOWN)
+        for end in [end for each in self.guests for end in each.ends()]:
+            end()
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=1.0)
+        self.auth.close()
         await self.broker.close()
         self.is_open = False
 
@@ -314,19 +384,27 @@ class Node:
         heartbeat: HeartbeatStyle = "pong",
         has_secret: bool = False,
         is_transient: bool = False,
+        carries_bytes: bool = False,
+        credential: Credential = "",
+        is_bare: bool = False,
     ) -> Driver:
         """A new session on a new wire. It waits for `connect`. `is_transient`: it lives for one request, so it enters
-        no presence and no `on_disconnect` hears of it."""
-        interval = self.settings.heartbeat.interval
-        terms = self._terms(heartbeat, interval)
+        no presence and no `on_disconnect` hears of it. `carries_bytes`: payloads on the wire are bytes, not JSON.
+        `credential`: what the wire brought, for a connect without a token. `is_bare`: a channel's URL, which the server
+        subscribes to nothing."""
+        terms = self._terms(heartbeat)
         secret = self.ids.new() if has_secret else ""
         session = Session(self.ids.new(), terms, now=self.clock.now(), secret=secret)
-        driver = Driver(self, session, wire, wire_name=transport, peer=peer, is_transient=is_transient)
+        driver = Driver(
+            self, session, wire, wire_name=transport, peer=peer, is_transient=is_transient, carries_bytes=carries_bytes
+        )
+        driver.credential, driver.is_bare = credential, is_bare
         self.sessions[session.client] = driver
         self._connections[transport] += 1
         self.metrics.opened[transport] += 1
-        driver.tick(self.clock.now())  # arms the first deadline
-        log.debug("> session=%s opened over %s from %s", session.client, transport, peer.address)
+        driver.arm()
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("> session=%s opened over %s from %s", session.client, transport, peer.address)
         return driver
 
     @staticmethod
@@ -343,6 +421,7 @@ class Node:
 
     def forget(self, driver: Driver, code: int, reason: str) -> None:
         """A session is over."""
+        self.wheel.dismiss(driver)
         if self.sessions.pop(driver.session.client, None) is None:
             return
         of_user = self._by_user.get(driver.session.user)
@@ -361,8 +440,16 @@ class Node:
         self.effects.disconnected(driver, code, reason)
 
     def connections(self) -> dict[str, int]:
-        """Open sessions by transport."""
-        return {name: count for name, count in self._connections.items() if count}
+        """Open sessions and guests by transport."""
+        found = self._connections + Counter[str]()
+        for guests in self.guests:
+            found[guests.name] += guests.count
+        return {name: count for name, count in found.items() if count}
+
+    @property
+    def population(self) -> int:
+        """Sessions and guests."""
+        return len(self.sessions) + sum(guests.count for guests in self.guests)
 
     def messages_out(self) -> Counter[str]:
         """Everything written, by transport."""
@@ -389,11 +476,15 @@ class Node:
     # ---- inside
     # --------------------------------------------------------------------------------------------------------
 
-    def _terms(self, heartbeat: HeartbeatStyle, interval: float) -> Terms:
-        if heartbeat == "none":
-            return Terms(self.limits, None, version=__version__, node=self.id)
-        beat = Heartbeat(interval, interval / 2, wants_pong=heartbeat == "pong")
-        return Terms(self.limits, beat, version=__version__, node=self.id)
+    def _terms(self, heartbeat: HeartbeatStyle) -> Terms:
+        """One value for all sessions of a kind of wire."""
+        terms = self._known_terms.get(heartbeat)
+        if terms is None:
+            interval, beat = self.settings.heartbeat.interval, None
+            if heartbeat != "none":
+                beat = Heartbeat(interval, interval / 2, wants_pong=heartbeat == "pong")
+            terms = self._known_terms[heartbeat] = Terms(self.limits, beat, version=__version__, node=self.id)
+        return terms
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

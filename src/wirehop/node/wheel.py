@@ -1,7 +1,8 @@
 """One timer for everybody: deadlines in coarse buckets, and one `call_later` for the next bucket.
 
 A timer per connection would cost more memory than the connection. An entry may be added again with an earlier deadline
-without being removed: the one who is called looks at the clock and asks for the next time.
+without being removed: the one who is called looks at the clock and asks for the next time. Who is over says so, and is
+let go of soon: else a session that lasted a moment would be kept until its heartbeat.
 """
 
 import heapq
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 log = logging.getLogger("wirehop.node")
+DISMISSED = 1000
+"""So many that are over may be kept until their deadline, or an eighth of all; then they are looked for."""
 
 
 class Timed(Protocol):
@@ -37,12 +40,15 @@ class Wheel:
         self._buckets: dict[int, list[Timed]] = {}
         self._order: list[int] = []
         self._armed: int | None = None
+        self._dismissed: set[Timed] = set()
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._buckets.values()))
+        return self._count
 
     def add(self, timed: Timed, at: float) -> None:
         """Call `timed.tick` once, at `at` or a little later."""
+        self._count += 1
         bucket = int(at / self._resolution) + 1
         entries = self._buckets.get(bucket)
         if entries is None:
@@ -51,6 +57,19 @@ class Wheel:
             self._arm()
         else:
             entries.append(timed)
+
+    def dismiss(self, timed: Timed) -> None:
+        """Do not call `timed` again, whatever it has asked for."""
+        self._dismissed.add(timed)
+        if len(self._dismissed) >= DISMISSED and len(self._dismissed) >= self._count // 8:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Let go of everybody who was dismissed. It looks at all entries."""
+        gone, self._dismissed = self._dismissed, set()
+        for number, entries in self._buckets.items():
+            self._buckets[number] = [timed for timed in entries if timed not in gone]
+        self._count = sum(map(len, self._buckets.values()))
 
     def _arm(self) -> None:
         if self._order and (self._armed is None or self._order[0] < self._armed):
@@ -63,7 +82,12 @@ class Wheel:
         now = self._now()
         self._armed = None
         while self._order and self._order[0] * self._resolution <= now:
-            for timed in self._buckets.pop(heapq.heappop(self._order)):
+            entries = self._buckets.pop(heapq.heappop(self._order))
+            self._count -= len(entries)
+            for timed in entries:
+                if timed in self._dismissed:
+                    self._dismissed.discard(timed)
+                    continue
                 try:
                     timed.tick(now)
                 except Exception:  # one that is broken does not stop the clocks of all others

@@ -1,6 +1,6 @@
 """What a transport gives the driver of a session: how to write, and how to end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from wirehop.codecs.frame import Frame, Lane
@@ -29,4 +29,20 @@ class Wire(Protocol):
 
     def close(self, code: Code, reason: str) -> None:
         """Tell the peer and close. Nothing is written afterwards."""
+        ...
+
+
+class Guests(Protocol):
+    """Clients of one transport that wait for something and have no session: they count as connections, and are ended
+    when the node stops. Nobody has to be asked whether they may (`Effects.asks_nobody`)."""
+
+    name: str
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    def ends(self) -> "list[Callable[[], None]]":
+        """Calls that end them, a part each."""
         ...

@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 
 from wirehop.core.errors import SettingsError
+from wirehop.settings.check_auth import contradictions_of_auth
 from wirehop.settings.options import (
     DEFAULT_NAME,
     NAMESPACES,
@@ -95,6 +96,10 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
                 "origins.allowed",
                 f"has {origin!r}; allowed: {may_be}, {ANY_ORIGIN!r} and {LOOPBACK_ORIGIN!r}",
             )
+    yield from contradictions_of_auth(settings)
+    for key, text, least in (("api.key", settings.api.key, 16), ("admin.password", settings.admin.password, 8)):
+        if text and len(text) < least:
+            yield key, f"has {len(text)} characters; allowed: {least} or more"
     if "://" not in settings.broker.url:
         yield "broker.url", "is not a URL; allowed: memory:// and the URLs of other brokers"
     for name, namespace in settings.namespaces.items():

@@ -54,7 +54,8 @@ _DEV_NOTE: Final = """\
 The only switch that opens things, and only to this machine: with a host other than loopback it is an error.
 What is given explicitly stays. Otherwise, in the namespaces `default` (delivery `log`), `signal` and `latest`
 anyone may subscribe and publish, presence, join and leave are on, and history is 100 publications for 5
-minutes; JSONP is on. Beside the pages in `origins.allowed`, any page of this machine may connect.
+minutes; JSONP is on, and the admin page asks for no password unless one is set. Beside the pages in
+`origins.allowed`, any page of this machine may connect.
 """
 
 _SAMPLE_HEAD: Final = """\

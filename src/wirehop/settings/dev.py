@@ -23,6 +23,7 @@ _DELIVERIES: Final = {DEFAULT_NAME: "log", "signal": "signal", "latest": "latest
 
 DEV_VALUES: Final[Mapping[str, Value]] = {
     "dev": True,
+    "auth.anonymous": True,
     "transports.jsonp": True,
     "server.drain": 1.0,
     **{f"namespaces.{name}.delivery": delivery for name, delivery in _DELIVERIES.items()},

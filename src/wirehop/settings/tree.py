@@ -56,6 +56,13 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     loop: Annotated[
         Literal["auto", "uvloop", "asyncio"], _says("Event loop; `auto` is uvloop where it is installed.")
     ] = "auto"
+    batch_sender: Annotated[
+        Literal["auto", "off", "on"],
+        _says(
+            "Send to the many subscribers of a channel with one system call (io_uring, Linux 6.1, without TLS); `auto` "
+            "is where it works, `on` fails where it does not."
+        ),
+    ] = "auto"
     max_connections: Annotated[int, _count("Open TCP connections at most; 0: no limit.")] = 0
     log_format: Annotated[
         Literal["auto", "text", "json"],
@@ -72,6 +79,13 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     write_high_water: Annotated[
         int, _bytes("Unsent bytes of one connection from which its wire counts as congested.")
     ] = 65_536
+    compression: Annotated[
+        bool,
+        _says(
+            "Deflate large WebSocket messages where the client offers it; saves bytes and costs time, "
+            "also for every message that the client then compresses."
+        ),
+    ] = False
 
 
 class Origins(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,14 +100,79 @@ class Origins(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class Auth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is at the other end: tokens, cookies, tickets, and an application that is asked over HTTP."""
+
+    secrets: Annotated[
+        tuple[str, ...],
+        _says("HMAC secrets of tokens (HS256), 32 bytes or more each: the first one signs, all verify.", secret=True),
+    ] = ()
+    keys: Annotated[
+        tuple[str, ...],
+        _says("Public keys of tokens (RS256, ES256, EdDSA): PEM files, and JWK sets by file or https URL."),
+    ] = ()
+    keys_refresh: Annotated[float, _seconds("How long a fetched key set is taken as current.", low=1)] = 3600.0
+    keys_retry: Annotated[
+        float, _seconds("Time between two fetches of a key set at least, whatever key ids tokens name.", low=0.1)
+    ] = 30.0
+    keys_stale: Annotated[float, _seconds("How long the keys of a set are used while its URL fails.", low=0)] = 86_400.0
+    audience: Annotated[str, _says("What the claim `aud` must name; empty: anything.")] = ""
+    issuer: Annotated[str, _says("What the claim `iss` must be; empty: anything.")] = ""
+    leeway: Annotated[float, _seconds("How far clocks may differ.", low=0, high=300)] = 5.0
+    require_expiry: Annotated[bool, _says("Refuse tokens without the claim `exp`.")] = True
+    anonymous: Annotated[bool, _says("Where tokens are set up: let in who has none, as nobody.")] = False
+    cookie: Annotated[str, _says("Name of the cookie that may hold a token; empty: cookies are never looked at.")] = ""
+    same_site: Annotated[
+        Literal["strict", "lax", "none"], _says("SameSite of the cookie; `none` works over https only.")
+    ] = "lax"
+    ticket_age: Annotated[float, _seconds("How long a ticket for one use (WebSocket, JSONP) is good.", low=1)] = 30.0
+    stream_ticket_age: Annotated[float, _seconds("How long a ticket for event streams is good.", low=1)] = 3600.0
+    revocation_age: Annotated[
+        float, _seconds("How long a revocation is remembered: no token may live longer.", low=1)
+    ] = 2_592_000.0
+    ask_url: Annotated[str, _says("Where the application is asked who may do what; empty: nowhere.")] = ""
+    ask_secret: Annotated[str, _says("Signs the questions (HMAC-SHA256), 32 bytes or more.", secret=True)] = ""
+    ask_about: Annotated[
+        tuple[str, ...],
+        _says("Of `connect`, `refresh` and `sub_refresh`: those the application decides."),
+    ] = ()
+    ask_signed: Annotated[bool, _says("Take only answers that the application has signed with the secret.")] = False
+    ask_timeout: Annotated[float, _seconds("How long the application may take to answer.")] = 3.0
+    ask_concurrency: Annotated[int, _count("Questions open at a time.", low=1)] = 32
+    ask_waiting: Annotated[int, _count("Questions waiting for their turn; more are refused as temporary.")] = 1000
+    ask_cache: Annotated[int, _count("Answers kept, where the application lets us keep them.")] = 10_000
+
+
+class Api(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The server API over HTTP: publish and manage sessions from any program that has the key."""
+
+    key: Annotated[str, _says("Key of the server API, 16 characters or more; empty: there is no API.", secret=True)] = (
+        ""
+    )
+
+
+class Admin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The admin page: sessions, channels and figures of this node."""
+
+    password: Annotated[
+        str,
+        _says("Password of the admin page, 8 characters or more; empty: no admin page but in `--dev`.", secret=True),
+    ] = ""
+    session_age: Annotated[float, _seconds("How long a sign-in to the admin page lasts.", low=1)] = 43_200.0
+
+
 class Transports(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which wires the server offers."""
 
     websocket: Annotated[bool, _says("Sessions over WebSocket.")] = True
     sse: Annotated[bool, _says("Sessions over Server-Sent Events.")] = True
+    stream: Annotated[bool, _says("Sessions over HTTP streams.")] = True
     poll: Annotated[bool, _says("Sessions over long and short polling.")] = True
     jsonp: Annotated[bool, _says("Sessions over JSONP, for pages that can load nothing but scripts.")] = False
     channels: Annotated[bool, _says("Channels as URLs, for curl and a bare `EventSource`.")] = True
+    doctor: Annotated[
+        bool, _says("The address that `wirehop doctor URL` examines proxies with; it needs no rights and is bounded.")
+    ] = True
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +205,10 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 300
     recovery_bytes: Annotated[int, _bytes("Payload one recovery may bring.")] = 1_048_576
     connect_timeout: Annotated[float, _seconds("How long a new wire may take to send `connect`.")] = 10.0
+    expiry_grace: Annotated[
+        float,
+        _seconds("How long an expired session or subscription is still kept, for a refresh on its way.", low=0),
+    ] = 10.0
     handler_timeout: Annotated[float, _seconds("How long a handler of the application may take.")] = 10.0
     batch_bytes: Annotated[int, _bytes("Answer to one poll at most, unless a single push is larger.")] = 65_536
     poll_wait: Annotated[float, _seconds("How long a poll is held until there is something to send.", high=55)] = 55.0
@@ -133,8 +216,9 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channels: Annotated[int, _count("Channels whose history the memory broker keeps.", low=1)] = 100_000
 
 
-Who = Literal["anyone", "signed-in", "nobody"]
-"""To whom an action is open without asking the application."""
+Who = Literal["anyone", "signed-in", "token", "ask", "nobody"]
+"""To whom an action is open: to all, to users with a name, to whom a token grants it, to whom the application says yes
+when asked over HTTP, or to none, whatever their token says."""
 
 
 class Namespace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,6 +272,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     server: Server = Server()
     origins: Origins = Origins()
+    auth: Auth = Auth()
+    api: Api = Api()
+    admin: Admin = Admin()
     transports: Transports = Transports()
     heartbeat: Heartbeat = Heartbeat()
     limits: Limits = Limits()

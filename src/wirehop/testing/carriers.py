@@ -1,7 +1,7 @@
-"""The five wires under a test's conversation, over real sockets: each sends commands as given and hands on what comes.
+"""The wires under a test's conversation, over real sockets: each sends commands as given and hands on what comes.
 
-They know how a wire carries lines of JSON, and nothing of what the lines say, but what they need to go on: an event
-stream's session for the way up, a poll's batches.
+They know how a wire carries lines of JSON (or what stands for them: `speech`), and nothing of what the lines say, but
+what they need to go on: a stream's session for the way up, a poll's batches.
 """
 
 import asyncio
@@ -14,9 +14,11 @@ from urllib.parse import quote
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from wirehop.testing import http
 from wirehop.testing.http import SECONDS, Headers
+from wirehop.testing.speech import JsonSpeech, ProtobufSpeech, Speech
 
 POLL_INTERVAL = 0.02
 """Seconds between short polls."""
@@ -53,16 +55,14 @@ async def quietly(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await start()
 
 
-def _lines(commands: Sequence[Message]) -> str:
-    return "\n".join(json.dumps(command) for command in commands)
-
-
 class WebSocketCarrier:
-    """A WebSocket of the `websockets` library; commands are lines of one message."""
+    """A WebSocket of the `websockets` library; commands are in one message."""
 
     needs_numbers = False
 
-    def __init__(self, port: int, take: Take, gone: Gone, *, headers: Headers = ()) -> None:
+    def __init__(self, port: int, take: Take, gone: Gone, *, is_protobuf: bool = False, headers: Headers = ()) -> None:
+        self.speech: Speech = ProtobufSpeech() if is_protobuf else JsonSpeech()
+        self._is_protobuf = is_protobuf
         self.socket: ClientConnection | None = None
         self._port = port
         self._headers = headers
@@ -74,6 +74,7 @@ class WebSocketCarrier:
         self.socket = await open_websocket(
             f"ws://127.0.0.1:{self._port}/connection/websocket",
             additional_headers=list(self._headers),
+            subprotocols=[Subprotocol("centrifuge-protobuf")] if self._is_protobuf else None,
             compression=None,
             ping_interval=None,
             max_size=None,
@@ -90,7 +91,7 @@ class WebSocketCarrier:
 
     async def post(self, commands: Sequence[Message]) -> None:
         assert self.socket is not None
-        await self.socket.send(_lines(commands))
+        await self.socket.send(self.speech.commands(commands), text=not self._is_protobuf)
 
     def cut(self) -> None:
         if self.socket is not None:
@@ -105,11 +106,40 @@ class WebSocketCarrier:
     async def _read(self, socket: ClientConnection) -> None:
         try:
             async for message in socket:
-                for line in message.encode().split(b"\n") if isinstance(message, str) else [message]:
+                assert isinstance(message, bytes) is self._is_protobuf, f"a message of the other kind: {message!r}"
+                for line in self.speech.lines(message if isinstance(message, bytes) else message.encode()):
                     self._take(line)
         except ConnectionClosed:
             pass
         self._gone(socket.close_code or 1006, socket.close_reason or "")
+
+
+class Upwards:
+    """The way up of wires that only go down: `POST /emulation`, once the connect result has said for whom."""
+
+    def __init__(self, port: int, speech: Speech, headers: Headers) -> None:
+        self._port = port
+        self._speech = speech
+        self._headers = headers
+        self._secret = self._node = ""
+        self._is_known = asyncio.Event()
+
+    def look(self, line: bytes) -> None:
+        """Whether it is the connect result."""
+        result = json.loads(line).get("connect")
+        if result is not None:
+            self._secret, self._node = result["session"], result["node"]
+            self._is_known.set()
+
+    async def post(self, commands: Sequence[Message]) -> None:
+        """Send the commands. 404: the session ended meanwhile, and says so on the stream."""
+        async with asyncio.timeout(SECONDS):
+            await self._is_known.wait()
+        body = self._speech.emulated(self._secret, self._node, commands)
+        headers = [*self._headers, ("Content-Type", self._speech.content_type)]
+        answer = await http.request(self._port, "POST", "/emulation", headers=headers, body=body)
+        if answer.status not in (204, 404):
+            raise OSError(f"{answer.status}: {answer.body.decode()}")
 
 
 class SseCarrier:
@@ -119,11 +149,12 @@ class SseCarrier:
 
     def __init__(self, port: int, take: Take, gone: Gone, *, headers: Headers = ()) -> None:
         self.response: http.Response | None = None
+        self.speech: Speech = JsonSpeech()
         self._port = port
         self._headers = headers
         self._take, self._gone = take, gone
-        self._secret = self._node = ""
-        self._is_known = asyncio.Event()
+        self._upwards = Upwards(port, self.speech, headers)
+        self.post = self._upwards.post
         self._reading: asyncio.Task[None] | None = None
 
     async def open(self, connect: Message) -> None:
@@ -137,14 +168,6 @@ class SseCarrier:
         if self.response.status != 200:
             raise OSError(f"{self.response.status}: {(await self.response.body()).decode()}")
         self._reading = asyncio.create_task(self._read(self.response))
-
-    async def post(self, commands: Sequence[Message]) -> None:
-        async with asyncio.timeout(SECONDS):
-            await self._is_known.wait()
-        body = json.dumps({"session": self._secret, "node": self._node, "data": _lines(commands)})
-        answer = await http.request(self._port, "POST", "/emulation", headers=self._headers, body=body.encode())
-        if answer.status not in (204, 404):  # 404: the session ended meanwhile, and says so on the stream
-            raise OSError(f"{answer.status}: {answer.body.decode()}")
 
     def cut(self) -> None:
         if self.response is not None:
@@ -162,12 +185,61 @@ class SseCarrier:
             while True:
                 block = await blocks.next(timeout=3600)
                 line = "\n".join(value for name, value in block if name == "data").encode()
-                result = json.loads(line).get("connect")
-                if result is not None:
-                    self._secret, self._node = result["session"], result["node"]
-                    self._is_known.set()
+                self._upwards.look(line)
                 self._take(line)
         except (EOFError, OSError, asyncio.IncompleteReadError):
+            pass
+        self._gone(0, "the stream ended")
+
+
+class StreamCarrier:
+    """An HTTP stream down, `POST /emulation` up."""
+
+    needs_numbers = False
+
+    def __init__(self, port: int, take: Take, gone: Gone, *, is_protobuf: bool = False, headers: Headers = ()) -> None:
+        self.response: http.Response | None = None
+        self.speech: Speech = ProtobufSpeech() if is_protobuf else JsonSpeech()
+        self._port = port
+        self._headers = [*headers, ("Content-Type", self.speech.content_type)]
+        self._take, self._gone = take, gone
+        self._upwards = Upwards(port, self.speech, headers)
+        self.post = self._upwards.post
+        self._reading: asyncio.Task[None] | None = None
+
+    async def open(self, connect: Message) -> None:
+        self.response = await http.open_response(
+            self._port,
+            "POST",
+            "/connection/http_stream",
+            headers=self._headers,
+            body=self.speech.commands([connect]),
+        )
+        if self.response.status != 200:
+            raise OSError(f"{self.response.status}: {(await self.response.body()).decode()}")
+        self._reading = asyncio.create_task(self._read(self.response))
+
+    def cut(self) -> None:
+        if self.response is not None:
+            self.response.cut()
+
+    async def close(self) -> None:
+        if self.response is not None:
+            await self.response.close()
+        if self._reading is not None:
+            await self._reading
+
+    async def _read(self, response: http.Response) -> None:
+        buffer = b""
+        try:
+            while piece := await response.read(timeout=3600):
+                buffer += piece
+                whole = self.speech.whole(buffer)
+                for line in self.speech.lines(buffer[:whole]) if whole else ():
+                    self._upwards.look(line)
+                    self._take(line)
+                buffer = buffer[whole:]
+        except (OSError, asyncio.IncompleteReadError):
             pass
         self._gone(0, "the stream ended")
 

@@ -16,12 +16,31 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from wirehop.testing.carriers import Carrier, Gone, Message, PollCarrier, SseCarrier, Take, WebSocketCarrier, quietly
+from wirehop.testing.carriers import (
+    Carrier,
+    Gone,
+    Message,
+    PollCarrier,
+    SseCarrier,
+    StreamCarrier,
+    Take,
+    WebSocketCarrier,
+    quietly,
+)
 from wirehop.testing.http import SECONDS, Headers
 
 CONNECT_ID = 4_294_967_295
-WIRES = ("websocket", "sse", "long-poll", "short-poll", "jsonp")
-"""Every wire of the session protocol."""
+WIRES = (
+    "websocket",
+    "websocket-protobuf",
+    "sse",
+    "stream",
+    "stream-protobuf",
+    "long-poll",
+    "short-poll",
+    "jsonp",
+)
+"""Every wire of the session protocol, and the two codecs where a wire has both."""
 LONG_WAIT = 20.0
 """Seconds for which a long poll asks to be held."""
 
@@ -51,6 +70,11 @@ class Conversation:
         self._pushes: deque[Message] = deque()
         self._waiting: set[asyncio.Event] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def transport(self) -> str:
+        """The wire's name as the server says it, whatever the codec."""
+        return self.name.removesuffix("-protobuf")
 
     # ---- what a test asks ------------------------------------------------------------------------------------------
 
@@ -193,8 +217,20 @@ class Conversation:
 def open_wire(name: str, port: int, *, headers: Headers = ()) -> Conversation:
     """A conversation over the wire of this name, not connected yet."""
     match name:
-        case "websocket":
-            return Conversation(name, lambda take, gone: WebSocketCarrier(port, take, gone, headers=headers))
+        case "websocket" | "websocket-protobuf":
+            return Conversation(
+                name,
+                lambda take, gone: WebSocketCarrier(
+                    port, take, gone, is_protobuf=name == "websocket-protobuf", headers=headers
+                ),
+            )
+        case "stream" | "stream-protobuf":
+            return Conversation(
+                name,
+                lambda take, gone: StreamCarrier(
+                    port, take, gone, is_protobuf=name == "stream-protobuf", headers=headers
+                ),
+            )
         case "sse":
             return Conversation(name, lambda take, gone: SseCarrier(port, take, gone, headers=headers))
         case "long-poll" | "jsonp":

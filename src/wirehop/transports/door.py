@@ -1,4 +1,4 @@
-"""What every transport does before it opens a wire: origin, CORS, who is at the other end, errors as HTTP."""
+"""What every transport does before it opens a wire: origin, CORS, credentials, who is there, errors as HTTP."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qs
@@ -6,9 +6,13 @@ from urllib.parse import parse_qs
 import msgspec
 
 from wirehop.abc import Exchange, Headers, Peer, Request
+from wirehop.auth.cookies import Cookies
 from wirehop.auth.origins import Origins
+from wirehop.auth.rights import SPENT, Credential
+from wirehop.auth.tickets import TicketUse
 from wirehop.core import codes
 from wirehop.core.codes import Code
+from wirehop.node.node import Node
 
 NO_STORE = ("Cache-Control", "no-store")
 JSON_TYPE = ("Content-Type", "application/json")
@@ -22,6 +26,8 @@ EVENT_STREAM_HEADERS: Headers = (
 
 _STATUS = {
     codes.UNAUTHORIZED: 401,
+    codes.TOKEN_EXPIRED: 401,
+    codes.EXPIRED: 401,
     codes.PERMISSION_DENIED: 403,
     codes.UNKNOWN_CHANNEL: 404,
     codes.METHOD_NOT_FOUND: 404,
@@ -34,6 +40,7 @@ _STATUS = {
     codes.SHUTDOWN: 503,
     codes.PERMISSION_DENIED_CLOSE: 403,
     codes.INVALID_TOKEN: 401,
+    codes.CONNECTION_EXPIRED: 401,
     codes.BAD_REQUEST_CLOSE: 400,
 }
 _BY_NUMBER = {code.number: status for code, status in _STATUS.items()}
@@ -64,11 +71,20 @@ def first(parameters: Mapping[str, list[str]], name: str) -> str:
     return values[0] if values else ""
 
 
-class Door:
-    """The origin check and the headers that go with it, for one server."""
+def bearer_of(request: Request) -> str:
+    """The token of `Authorization: Bearer` (RFC 6750 section 2.1), or ""."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
-    def __init__(self, origins: Origins) -> None:
+
+class Door:
+    """The origin check, the headers that go with it, and the credentials of requests, for one server. Without `node`
+    there are no tickets, without `cookies` no cookie counts."""
+
+    def __init__(self, origins: Origins, *, node: Node | None = None, cookies: Cookies | None = None) -> None:
         self._origins = origins
+        self._node = node
+        self.cookies = cookies or Cookies("", "lax", origins)
 
     def admits(self, exchange: Exchange) -> bool:
         """Whether the page that asks may; if not, it has been answered 403."""
@@ -78,6 +94,17 @@ class Door:
             return True
         self.refuse(exchange, codes.PERMISSION_DENIED_CLOSE, f"the origin {origin[:128]} is not allowed here")
         return False
+
+    def credential(self, exchange: Exchange, use: TicketUse | None, *, takes_cookie: bool = True) -> Credential:
+        """What the request brings: the token of its header, else the ticket of its query (for this `use`; None: no
+        ticket is good here), else the token of the cookie, where that counts. "" for nothing."""
+        request = exchange.request
+        if bearer := bearer_of(request):
+            return bearer
+        if "ticket=" in request.query and (text := first(parameters(request), "ticket")):
+            ticket = self._node.auth.tickets.redeem(text, use) if use is not None and self._node is not None else None
+            return ticket or SPENT
+        return self.cookies.token(request.headers, scheme=request.scheme) if takes_cookie else ""
 
     def cors(self, exchange: Exchange) -> list[tuple[str, str]]:
         """The CORS headers of the answer."""
@@ -96,7 +123,9 @@ class Door:
     def refuse(self, exchange: Exchange, code: Code, message: str = "", *, status: int = 0) -> None:
         """Answer with an error of the table."""
         error = {"error": {"code": code.number, "message": message or code.text}}
-        self.json(exchange, status or status_of(code.number), msgspec.json.encode(error))
+        status = status or status_of(code.number)
+        challenge = [("WWW-Authenticate", "Bearer")] if status == 401 else []  # RFC 9110 section 11.6.1
+        self.json(exchange, status, msgspec.json.encode(error), challenge)
 
     def wrong_method(self, exchange: Exchange, methods: str) -> None:
         """Answer 405."""

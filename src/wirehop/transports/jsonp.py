@@ -60,4 +60,5 @@ class JsonpTransport:
             exchange,
             peer_of(exchange.request, NAME),
             name=NAME,
+            use="jsonp",
         )

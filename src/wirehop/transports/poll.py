@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from wirehop.abc import Exchange, Peer
+from wirehop.auth.rights import Credential
+from wirehop.auth.tickets import TicketUse
 from wirehop.codecs.frame import Frame, Lane
 from wirehop.codecs.json_lines import JsonLines, encode_publication_push, encode_reply
 from wirehop.core import codes
@@ -80,15 +82,27 @@ class PollTransport:
                 peer_of(exchange.request, "poll"),
             )
 
-    def handle(self, body: bytes, answer: Answer, exchange: Exchange, peer: Peer, *, name: str = "") -> None:
-        """Serve one poll whose answer travels as `answer` says. `name` is the transport's, if it is not one of ours."""
+    def handle(
+        self,
+        body: bytes,
+        answer: Answer,
+        exchange: Exchange,
+        peer: Peer,
+        *,
+        name: str = "",
+        use: TicketUse | None = None,
+    ) -> None:
+        """Serve one poll whose answer travels as `answer` says. `name` is the transport's, if it is not one of ours;
+        `use` that of its tickets, if it has a query: then no cookie counts."""
         try:
             body.decode()
             request = _REQUEST.decode(body)
             commands = CODEC.decode_array(request.commands)
             if request.poll < 1 or request.ack < 0 or not 0 <= request.wait <= 3600:
                 raise BadMessage("poll starts at 1, ack at 0, wait is seconds")
-            wire = self._find(request, commands, peer, name)
+            wire = self._find(
+                request, commands, peer, name, lambda: self._door.credential(exchange, use, takes_cookie=use is None)
+            )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadMessage) as error:
             answer(400, _error(codes.BAD_REQUEST, str(error)))
             return
@@ -101,7 +115,14 @@ class PollTransport:
         if not is_repeated:  # else its connect runs already
             wire.accept(commands, len(body))
 
-    def _find(self, request: PollRequest, commands: list[Command], peer: Peer, name: str) -> "PollWire | None":
+    def _find(
+        self,
+        request: PollRequest,
+        commands: list[Command],
+        peer: Peer,
+        name: str,
+        credential: Callable[[], Credential],
+    ) -> "PollWire | None":
         if request.session:
             return self._wires.get(request.session)
         if not 8 <= len(request.nonce) <= MAX_NONCE:
@@ -114,7 +135,7 @@ class PollTransport:
             return self._wires.get(known[0])
         if len(commands) != 1 or commands[0].connect is None or commands[0].connect.wh is None:
             raise BadMessage("the first poll carries exactly one command: connect, with wh")
-        wire = PollWire(self, peer, name or ("long-poll" if request.wait else "short-poll"))
+        wire = PollWire(self, peer, name or ("long-poll" if request.wait else "short-poll"), credential())
         self._wires[wire.secret] = wire
         self._nonces[request.nonce] = (wire.secret, now + LINGER_SECONDS)
         return wire
@@ -144,7 +165,7 @@ class PollWire:
     lane: Lane
     out: Writable
 
-    def __init__(self, owner: PollTransport, peer: Peer, name: str) -> None:
+    def __init__(self, owner: PollTransport, peer: Peer, name: str, credential: Credential) -> None:
         node = owner.node
         self._owner = owner
         self._batches = Batches(max_bytes=node.settings.limits.batch_bytes)
@@ -155,7 +176,9 @@ class PollWire:
         self._is_flushing = False
         self.lane = _LANES[name]
         self.out = self
-        self.driver = node.open_session(self, transport=name, peer=peer, heartbeat="none", has_secret=True)
+        self.driver = node.open_session(
+            self, transport=name, peer=peer, heartbeat="none", has_secret=True, credential=credential
+        )
         self.secret = self.driver.session.secret
         self._arm(self._ends_at)
 

@@ -8,22 +8,19 @@ from collections.abc import Sequence
 
 import msgspec
 
-from wirehop.abc import Exchange, Stream
+from wirehop.abc import Exchange
 from wirehop.codecs.event_stream import encode_event
-from wirehop.codecs.frame import WRAPS, Frame, Lane
+from wirehop.codecs.frame import WRAPS, Lane
 from wirehop.codecs.json_lines import JsonLines, encode_publication_push, encode_reply
 from wirehop.core import codes
-from wirehop.core.codes import Code
 from wirehop.core.errors import BadMessage
-from wirehop.core.messages import Command, Disconnect, Publication, Push, Reply
-from wirehop.core.slot import Writable
-from wirehop.node.driver import Driver
+from wirehop.core.messages import Command, Publication, Reply
 from wirehop.node.node import Node
-from wirehop.transports.door import EVENT_STREAM_HEADERS, Door, first, parameters, peer_of, reason_text
+from wirehop.transports.door import EVENT_STREAM_HEADERS, Door, first, parameters
 from wirehop.transports.emulation import Emulation
+from wirehop.transports.one_way import Dialect, OneWayWire
 
 NAME = "sse"
-CODEC = JsonLines()
 TICKET_SECONDS = 30.0
 MAX_TICKETS = 10_000
 
@@ -32,7 +29,17 @@ def _render(channel: str, publication: Publication, _epoch: str) -> bytes:
     return encode_event(encode_publication_push(channel, publication))
 
 
-_LANES = {framing: Lane(NAME, _render, wrap) for framing, wrap in WRAPS.items()}
+def _events(replies: Sequence[Reply]) -> bytes:
+    return b"".join([encode_event(encode_reply(reply)) for reply in replies])
+
+
+DIALECT = Dialect(
+    NAME,
+    EVENT_STREAM_HEADERS,
+    JsonLines(),
+    _events,
+    {framing: Lane(NAME, _render, wrap) for framing, wrap in WRAPS.items()},
+)
 
 
 class SseTransport:
@@ -65,7 +72,7 @@ class SseTransport:
     def _prepare(self, exchange: Exchange) -> None:
         body = exchange.request.body
         try:
-            command = _one_connect(body)
+            command = DIALECT.one_connect(body)
         except BadMessage as error:
             self._door.refuse(exchange, codes.BAD_REQUEST, error.reason)
             return
@@ -84,86 +91,14 @@ class SseTransport:
                 command, size = self._redeem(ticket)
             else:
                 body = first(query, "cf_connect").encode()
-                command, size = _one_connect(body), len(body)
+                command, size = DIALECT.one_connect(body), len(body)
         except BadMessage as error:
             self._door.refuse(exchange, codes.BAD_REQUEST, error.reason)
             return
-        SseWire(self._node, self._door, self._emulation).start(exchange, command, size)
+        OneWayWire(self._node, self._door, self._emulation, DIALECT).start(exchange, command, size)
 
     def _redeem(self, ticket: str) -> tuple[Command, int]:
         command, size, until = self._tickets.pop(ticket, (Command(), 0, 0.0))
         if until <= self._node.clock.now():
             raise BadMessage("this ticket was used, has expired, or never was")
         return command, size
-
-
-def _one_connect(data: bytes) -> Command:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        raise BadMessage("not UTF-8") from None
-    commands = CODEC.decode_commands(data) if data else []
-    if len(commands) != 1 or commands[0].connect is None:
-        raise BadMessage("exactly one connect command is expected")
-    return commands[0]
-
-
-class SseWire:
-    """One event stream of a session."""
-
-    __slots__ = ("_door", "_emulation", "_node", "_stream", "driver", "lane", "out")
-    driver: Driver
-    lane: Lane
-    out: Writable
-    _stream: Stream
-
-    def __init__(self, node: Node, door: Door, emulation: Emulation) -> None:
-        self._node = node
-        self._door = door
-        self._emulation = emulation
-
-    def start(self, exchange: Exchange, command: Command, size: int) -> None:
-        """Open the stream and feed the connect command."""
-        self._stream = exchange.stream(200, [*EVENT_STREAM_HEADERS, *self._door.cors(exchange)], self)
-        self.out = self._stream.out
-        self.lane = _LANES[self._stream.framing]
-        self.driver = self._node.open_session(
-            self, transport=NAME, peer=peer_of(exchange.request, NAME), heartbeat="ping", has_secret=True
-        )
-        self._emulation.add(self.driver)
-        self.driver.received([command], size)
-
-    # ---- from the host -----------------------------------------------------------------------------------------------
-
-    def received(self, data: bytes, is_binary: bool) -> None:
-        """Streams receive nothing."""
-
-    def ponged(self) -> None:
-        """Streams have no pongs."""
-
-    def paused(self) -> None:
-        self.driver.paused()
-
-    def resumed(self) -> None:
-        self.driver.resumed()
-
-    def closed(self, code: int, reason: str) -> None:
-        self._emulation.remove(self.driver)
-        self.driver.lost(f"stream {code} {reason}".rstrip())
-
-    # ---- from the driver ---------------------------------------------------------------------------------------------
-
-    def send(self, replies: Sequence[Reply]) -> int:
-        data = b"".join([encode_event(encode_reply(reply)) for reply in replies])
-        self._stream.send(data)
-        return len(data)
-
-    def write(self, frames: Sequence[Frame]) -> None:
-        self.out.write(self.lane.join(frames))
-
-    def close(self, code: Code, reason: str) -> None:
-        self._emulation.remove(self.driver)
-        if code is not codes.CLOSED:  # a refused connect has said it in its error reply
-            disconnect = Disconnect(code.number, reason_text(code, reason), codes.may_reconnect(code.number))
-            self.send([Reply(push=Push(disconnect=disconnect))])
-        self._stream.end()

@@ -1,10 +1,15 @@
-"""Sessions over WebSocket: `/connection/websocket`. One message holds one or more lines of JSON, both ways."""
+"""Sessions over WebSocket: `/connection/websocket`. A text message holds one or more lines of JSON, both ways.
+
+With the subprotocol `centrifuge-protobuf`, or `?cf_protocol=protobuf` in the address, a binary message holds one or
+more Protobuf messages behind their lengths. A message of the other kind ends the session (3506).
+"""
 
 from collections.abc import Sequence
 
-from wirehop.abc import Duplex, Exchange
-from wirehop.codecs.frame import WRAPS, Frame, Lane
-from wirehop.codecs.json_lines import JsonLines, encode_publication_push
+from wirehop.abc import Codec, Duplex, Exchange, Request
+from wirehop.auth.rights import Credential
+from wirehop.codecs import json_lines, protobuf
+from wirehop.codecs.frame import BINARY_WRAPS, WRAPS, Frame, Lane
 from wirehop.core import codes
 from wirehop.core.codes import Code
 from wirehop.core.errors import BadMessage
@@ -12,18 +17,29 @@ from wirehop.core.messages import Publication, Reply
 from wirehop.core.slot import Writable
 from wirehop.node.driver import Driver
 from wirehop.node.node import Node
-from wirehop.transports.door import Door, peer_of, reason_text
+from wirehop.transports.door import Door, first, parameters, peer_of, reason_text
 
 NAME = "websocket"
-CODEC = JsonLines()
+SUBPROTOCOL = "centrifuge-protobuf"
+JSON: Codec = json_lines.JsonLines()
+PROTOBUF: Codec = protobuf.Protobuf()
 
 
-def render_push(channel: str, publication: Publication, _epoch: str) -> bytes:
-    """A publication as the push of a session wire."""
-    return encode_publication_push(channel, publication)
+def _render_text(channel: str, publication: Publication, _epoch: str) -> bytes:
+    return json_lines.encode_publication_push(channel, publication)
 
 
-_LANES = {framing: Lane(NAME, render_push, wrap) for framing, wrap in WRAPS.items()}
+def _render_binary(channel: str, publication: Publication, _epoch: str) -> bytes:
+    return protobuf.encode_publication_push(channel, publication)
+
+
+_TEXT_LANES = {framing: Lane(NAME, _render_text, wrap) for framing, wrap in WRAPS.items()}
+_BINARY_LANES = {framing: Lane(NAME, _render_binary, wrap) for framing, wrap in BINARY_WRAPS.items()}
+
+
+def _offers_protobuf(request: Request) -> bool:
+    """Whether the subprotocol is among those that the client offers."""
+    return SUBPROTOCOL in request.headers.get("sec-websocket-protocol", "").replace(" ", "").split(",")
 
 
 class WebSocketTransport:
@@ -39,36 +55,54 @@ class WebSocketTransport:
         """Accept the upgrade and start a session."""
         if not self._door.admits(exchange):
             return
-        wire = WebSocketWire()
-        duplex = exchange.upgrade(wire, max_message=self._node.settings.limits.message_bytes)
+        request = exchange.request
+        offers = _offers_protobuf(request)
+        is_protobuf = offers or (
+            "cf_protocol" in request.query and first(parameters(request), "cf_protocol") == "protobuf"
+        )
+        credential = self._door.credential(exchange, "websocket")
+        wire = WebSocketWire(PROTOBUF if is_protobuf else JSON)
+        limit = self._node.settings.limits.message_bytes
+        duplex = exchange.upgrade(wire, subprotocol=SUBPROTOCOL if offers else "", max_message=limit)
         if duplex is not None:
-            wire.start(self._node, duplex, exchange)
+            wire.start(self._node, duplex, exchange, credential)
 
 
 class WebSocketWire:
     """One WebSocket of a session: `abc.Listener` towards the host, `node.Wire` towards the driver."""
 
-    __slots__ = ("_duplex", "driver", "lane", "out")
+    __slots__ = ("_codec", "_duplex", "driver", "lane", "out")
     driver: Driver
     lane: Lane
     out: Writable
     _duplex: Duplex
 
-    def start(self, node: Node, duplex: Duplex, exchange: Exchange) -> None:
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+
+    def start(self, node: Node, duplex: Duplex, exchange: Exchange, credential: Credential) -> None:
         """The upgrade is done."""
         self._duplex = duplex
         self.out = duplex.out
-        self.lane = _LANES[duplex.framing]
-        self.driver = node.open_session(self, transport=NAME, peer=peer_of(exchange.request, NAME))
+        is_binary = self._codec.carries_bytes
+        self.lane = (_BINARY_LANES if is_binary else _TEXT_LANES)[duplex.framing]
+        self.driver = node.open_session(
+            self,
+            transport=NAME,
+            peer=peer_of(exchange.request, NAME),
+            carries_bytes=is_binary,
+            credential=credential,
+        )
 
     # ---- from the host -----------------------------------------------------------------------------------------------
 
     def received(self, data: bytes, is_binary: bool) -> None:
-        if is_binary:
-            self.driver.end(codes.INAPPROPRIATE_PROTOCOL, "this wire speaks JSON in text messages")
+        if is_binary is not self._codec.carries_bytes:
+            spoken = "JSON in text messages" if is_binary else "Protobuf in binary messages"
+            self.driver.end(codes.INAPPROPRIATE_PROTOCOL, f"this wire speaks {spoken}")
             return
         try:
-            commands = CODEC.decode_commands(data)
+            commands = self._codec.decode_commands(data)
         except BadMessage as error:
             self.driver.end(error.code, error.reason)
         else:
@@ -89,8 +123,8 @@ class WebSocketWire:
     # ---- from the driver ---------------------------------------------------------------------------------------------
 
     def send(self, replies: Sequence[Reply]) -> int:
-        data = CODEC.encode_replies(replies)
-        self._duplex.send(data)
+        data = self._codec.encode_replies(replies)
+        self._duplex.send(data, is_binary=self._codec.carries_bytes)
         return len(data)
 
     def write(self, frames: Sequence[Frame]) -> None:

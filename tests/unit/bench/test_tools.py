@@ -6,15 +6,19 @@ what they print. Figures of speed are not judged, only that they are there.
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-BENCH = Path(__file__).resolve().parents[3] / "bench"
+ROOT = Path(__file__).resolve().parents[3]
+SOURCES = {"load": ROOT / "bench" / "load", "floor": ROOT / "src" / "wirehop" / "bench" / "floor"}
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc) to build the tools with"),
@@ -24,7 +28,7 @@ pytestmark = [
 
 def _build(name: str, into: Path) -> Path:
     program = into / name
-    sources = sorted((BENCH / name).glob("*.c"))
+    sources = sorted(SOURCES[name].glob("*.c"))
     subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, *sources], check=True, timeout=60)
     return program
 
@@ -169,6 +173,135 @@ def test_a_hello_is_sent_and_expanded(load: Path, floor: tuple[int, int]) -> Non
     )  # fmt: skip
 
     assert result["connections"]["ready"] == 1
+
+
+def test_the_floor_ends_with_the_pipe_that_is_its_input(tmp_path: Path) -> None:
+    program = _build("floor", tmp_path)
+    with subprocess.Popen([program, "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(5) == 0
+
+
+def test_publications_go_round_the_channels_and_each_subscriber_owes_its_own(
+    load: Path, floor: tuple[int, int]
+) -> None:
+    """The floor has one channel that everybody hears: right where all subscribe to all, doubled where they do not."""
+    all_of_all = _run(load, floor, "--connections", 6, "--publish-post", "/{c}", "--channels", 3, "--each", 3)
+    one_of_three = _run(load, floor, "--connections", 6, "--publish-post", "/{c}", "--channels", 3, "--each", 1)
+
+    assert all_of_all["deliveries"]["count"] == 6 * all_of_all["publications"]["sent"] > 0
+    assert (all_of_all["deliveries"]["missing"], all_of_all["deliveries"]["duplicates"]) == (0, 0)
+    assert one_of_three["deliveries"]["missing"] == 0
+    assert one_of_three["deliveries"]["duplicates"] >= 3 * one_of_three["publications"]["sent"]
+
+
+def test_a_hello_to_each_channel_names_it(load: Path, floor: tuple[int, int]) -> None:
+    """Connection 1 of 2 with 2 of 4 channels has channels 2 and 3; the floor echoes what it said."""
+    result = _run(
+        load, floor, "--connections", 2, "--path", "/echo", "--channels", 4, "--each", 2, "--hello-each", "{k}:c{c}",
+        "--ready-on", "1:c2\n2:c3", "--connect-limit", 0.2, "--duration", 0, status=1,
+    )  # fmt: skip
+
+    assert result["connections"]["ready"] == 1
+
+
+def test_channels_that_cannot_be_dealt_out_evenly_are_refused(load: Path) -> None:
+    command = [load, "--connections", "10", "--channels", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+
+    assert done.returncode == 2
+    assert "--channels" in done.stderr
+
+
+def test_hellos_in_steps_wait_for_a_message_each(load: Path) -> None:
+    """As Socket.IO asks: the server speaks first, then the client, then the server again."""
+    heard = []
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as lines:
+            while lines.readline() != b"\r\n":
+                pass
+            accept = b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: eMIRncKRvTQEHwecHFGjLEZDDKQ=\r\n\r\n"
+            connection.sendall(accept + b"\x81\x02{}")
+            head = lines.read(6)
+            heard.append(bytes(byte ^ head[2 + place % 4] for place, byte in enumerate(lines.read(head[1] & 0x7F))))
+            connection.sendall(b"\x81\x05ready")
+            lines.read(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        result = _run(
+            load, (listener.getsockname()[1], 0), "--connections", 1, "--hello-steps", "--hello", "40", "--ready-on",
+            "ready", "--duration", 0, "--answer", "2=3",
+        )  # fmt: skip
+        server.join(5)
+
+    assert heard == [b"40"]
+    assert result["connections"]["ready"] == 1
+
+
+class _Polled(BaseHTTPRequestHandler):
+    """A long poll as nchan has it: the last message is named by `Last-Modified` and `ETag`."""
+
+    protocol_version = "HTTP/1.1"
+    messages: ClassVar[list[bytes]] = []
+    is_over: ClassVar[bool] = False
+    news = threading.Condition()
+
+    def do_GET(self) -> None:
+        seen = int(self.headers.get("If-None-Match", len(self.messages)))
+        with self.news:
+            self.news.wait_for(lambda: self.is_over or len(self.messages) > seen, timeout=5)
+        if len(self.messages) <= seen:
+            self.close_connection = True
+            return
+        body = self.messages[seen]
+        self.send_response(200)
+        self.send_header("Last-Modified", "Mon, 23 Nov 2026 00:00:00 GMT")
+        self.send_header("ETag", str(seen + 1))
+        self._end(body)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with self.news:
+            self.messages.append(body)
+            self.news.notify_all()
+        self.send_response(201)
+        self._end(b"")
+
+    def _end(self, body: bytes) -> None:
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_long_poll_goes_on_by_last_modified_and_etag(load: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Polled) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            result = _run(
+                load, (server.server_port, 0), "--mode", "poll", "--validators", "--connections", 4, "--publish-post",
+                "/x", "--reset",
+            )  # fmt: skip
+        finally:
+            with _Polled.news:
+                _Polled.is_over = True
+                _Polled.news.notify_all()
+            server.shutdown()
+            thread.join(5)
+
+    assert result["deliveries"]["count"] == 4 * result["publications"]["sent"] > 0
+    assert (result["deliveries"]["missing"], result["deliveries"]["duplicates"]) == (0, 0)
 
 
 @pytest.mark.parametrize(

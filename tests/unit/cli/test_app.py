@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from wirehop.cli.app import load_app, merged
+from wirehop.cli.app import load_app, merged, merged_auth
 from wirehop.core.errors import SettingsError
 from wirehop.settings.load import Flags, load
-from wirehop.settings.tree import Namespace
+from wirehop.settings.tree import Auth, Namespace
 from wirehop.settings.values import Given
 
 OPEN = Namespace(subscribe="anyone", publish="anyone")
@@ -35,6 +35,15 @@ def test_what_the_settings_say_wins_over_the_code_and_the_code_over_dev() -> Non
     assert found["chat"] == Namespace(publish="anyone", history_size=5, presence=True)
     assert found["mine"] == Namespace(history_size=3)
     assert found[""] == OPEN
+
+
+def test_an_application_that_checks_tokens_by_its_code_still_does_when_it_is_served() -> None:
+    own = Auth(secrets=("by code",), audience="by code")
+    assert merged_auth(Auth(anonymous=True, audience="by flag"), own, {"auth.anonymous": "dev"}) == own
+    chosen = Auth(audience="by flag", leeway=1)
+    found = merged_auth(chosen, own, {"auth.audience": "--auth-audience"})
+    assert found == Auth(secrets=("by code",), audience="by flag")
+    assert merged_auth(chosen, Auth(), {}) == chosen
 
 
 def test_dev_opens_the_default_namespace_of_a_node_that_says_nothing_about_it(directory: Path) -> None:

@@ -1,7 +1,10 @@
 """One publication, its bytes made once for each lane."""
 
-from wirehop.codecs.frame import WRAPS, Frame, Lane, identity
-from wirehop.codecs.framing import chunk, websocket_frame
+from typing import get_args
+
+from wirehop.abc import Framing
+from wirehop.codecs.frame import BINARY_WRAPS, WRAPS, Frame, Lane, identity
+from wirehop.codecs.framing import chunk, deflated_frame, websocket_frame
 from wirehop.core.messages import Publication
 
 
@@ -56,5 +59,7 @@ def test_a_lane_is_shared_unless_said_otherwise_and_wraps_nothing() -> None:
 
 
 def test_the_wraps_are_those_of_the_hosts_framings() -> None:
-    assert {"websocket": websocket_frame, "chunked": chunk, "identity": identity} == WRAPS
+    assert set(WRAPS) == set(BINARY_WRAPS) == set(get_args(Framing))
+    made = (websocket_frame, deflated_frame, chunk, identity)
+    assert dict(zip(get_args(Framing), made, strict=True)) == WRAPS
     assert identity(b"x") == b"x"

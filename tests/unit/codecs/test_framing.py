@@ -4,10 +4,11 @@ import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, Frame, Opcode
 from websockets.streams import StreamReader
 
-from wirehop.codecs.framing import LAST_CHUNK, chunk, websocket_close, websocket_frame
+from wirehop.codecs.framing import LAST_CHUNK, chunk, deflated_frame, websocket_close, websocket_frame
 
 
 def parsed(data: bytes) -> Frame:
@@ -76,3 +77,36 @@ def test_chunks_are_read_back_by_h11(pieces: list[bytes]) -> None:
 def test_an_empty_chunk_is_refused() -> None:
     with pytest.raises(ValueError, match="LAST_CHUNK"):
         chunk(b"")
+
+
+@given(st.binary(min_size=1, max_size=20).map(lambda data: data * 50), st.integers(9, 15), st.sampled_from([1, 2]))
+def test_a_deflated_frame_inflates_to_its_payload(payload: bytes, window: int, opcode: int) -> None:
+    frame = parsed_deflated(deflated_frame(payload, opcode, window=window), window)
+    assert (frame.opcode, frame.data) == (opcode, payload)
+
+
+def parsed_deflated(data: bytes, window: int) -> Frame:
+    reader = StreamReader()
+    reader.feed_data(data)
+    extension = PerMessageDeflate(
+        remote_no_context_takeover=True,
+        local_no_context_takeover=True,
+        remote_max_window_bits=window,
+        local_max_window_bits=15,
+    )
+    parser = Frame.parse(reader.read_exact, mask=False, extensions=[extension])
+    with pytest.raises(StopIteration) as done:
+        next(parser)
+    frame: Frame = done.value.value
+    return frame
+
+
+@pytest.mark.parametrize("payload", [b"", b"x" * 199, bytes(range(200))])
+def test_what_does_not_become_smaller_is_sent_plain(payload: bytes) -> None:
+    assert deflated_frame(payload) == websocket_frame(payload)
+
+
+@pytest.mark.parametrize("size", [200, 70_000])
+def test_what_becomes_smaller_is_marked(size: int) -> None:
+    assert deflated_frame(b"x" * size)[0] == 0xC1
+    assert len(deflated_frame(b"x" * size)) < size / 5

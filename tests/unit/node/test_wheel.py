@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from wirehop.node.wheel import Wheel
+from wirehop.node.wheel import DISMISSED, Wheel
 from wirehop.testing.clock import ManualClock
 
 
@@ -133,3 +133,28 @@ def test_a_tick_that_fails_takes_nobody_else_along(timers: Timers, wheel: Wheel)
     wheel.add(later, at + 5)
     timers.turn(10)
     assert (len(broken.at), len(other.at), len(later.at)) == (1, 1, 1)
+
+
+def test_who_is_dismissed_is_not_called_and_not_kept(timers: Timers, wheel: Wheel) -> None:
+    here, gone = Ticked(), Ticked()
+    due = timers.clock.now() + 1
+    wheel.add(here, due)
+    wheel.add(gone, due)
+    wheel.dismiss(gone)
+    timers.turn(2)
+    assert (len(here.at), gone.at) == (1, [])
+    assert wheel._dismissed == set()
+
+
+def test_many_that_are_over_do_not_wait_for_their_deadlines(timers: Timers, wheel: Wheel) -> None:
+    here = [Ticked() for _ in range(100)]
+    for who in here:
+        wheel.add(who, timers.clock.now() + 25)
+    for _ in range(5 * DISMISSED):
+        who = Ticked()
+        wheel.add(who, timers.clock.now() + 25)
+        wheel.dismiss(who)
+        assert len(wheel) + len(wheel._dismissed) <= 2 * DISMISSED + len(here)
+    timers.turn(30)
+    assert [len(who.at) for who in here] == [1] * 100
+    assert len(wheel) == 0

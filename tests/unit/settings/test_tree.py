@@ -15,13 +15,26 @@ from wirehop.settings.values import show
 
 ALL = [pytest.param(option, id=option.key) for option in OPTIONS.values()]
 
+SECRET = "0123456789abcdef0123456789abcdef"
 NEEDS = {
     "server.certificate": {"server.private_key": "key.pem"},
     "server.private_key": {"server.certificate": "chain.pem"},
+    "auth.cookie": {"auth.secrets": SECRET},
+    "auth.ask_url": {"auth.ask_secret": SECRET},
+    "auth.ask_about": {"auth.ask_url": "https://app.example/ask", "auth.ask_secret": SECRET},
 }
 TEXTS = {
     "server.trusted_proxies": "10.0.0.0/8,::1",
     "origins.allowed": "https://a.example,https://b.example:8443",
+    "auth.secrets": f"{SECRET},{SECRET[::-1]}",
+    "auth.keys": "https://a.example/keys.json,keys.pem",
+    "auth.ask_about": "connect,sub_refresh",
+    "auth.ask_url": "https://app.example/ask",
+    "auth.ask_secret": SECRET,
+    "auth.cookie": "session",
+    "api.key": SECRET,
+    "admin.password": SECRET,
+    "broker.url": "memory://other",
 }
 
 
@@ -44,7 +57,7 @@ def other_value(option: Option) -> tuple[str, Value]:
         return show(option, default * 2), default * 2
     if option.kind == "seconds":
         return "4ms" if option.high == 0.005 else "17s", 0.004 if option.high == 0.005 else 17.0
-    text = "memory://other" if option.key == "broker.url" else "::1"
+    text = TEXTS.get(option.key, "::1")
     return text, text
 
 

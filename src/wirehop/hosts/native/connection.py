@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._context = context
         self._transport: asyncio.Transport
         self._address: str | None = None
-        self._reader = RequestReader(context.options)
+        self._reader = RequestReader(context.options, context.heads)
         self._exchange: NativeExchange | None = None
         self._heir: NativeStream | NativeDuplex | None = None  # who has the transport now
         self._phase: Phase | None = None
@@ -94,10 +94,11 @@ class Connection(asyncio.Protocol):
             if self._discarded > _DISCARDED_BYTES:
                 self._transport.abort()
             return
-        self._reader.feed(data)
         if not self._is_busy:
-            self._pump()
-        elif self._reader.held > _HELD_BYTES and not self._is_held:
+            self._pump(data)
+            return
+        self._reader.feed(data)
+        if self._reader.held > _HELD_BYTES and not self._is_held:
             self._is_held = True
             self._transport.pause_reading()
 
@@ -224,19 +225,24 @@ class Connection(asyncio.Protocol):
             or self._is_over
         )
 
-    def _pump(self) -> None:
-        """Serve the requests that are here, as far as they may be served now."""
+    def _pump(self, data: bytes = b"") -> None:
+        """Serve the requests that are here, with `data` as the latest of them, as far as they may be served now."""
         served = 0
         self._is_pumping = True
         try:
+            request = self._reader.whole(data) if data else None  # the common case: one request, and all of it
+            if request is None and data:
+                self._reader.feed(data)
             while not self._is_busy:
                 if served == _REQUESTS_PER_TURN:
                     self._schedule()
                     break
-                request = self._reader.next()
+                if request is None:
+                    request = self._reader.next()
                 if request is None:
                     break
                 self._dispatch(*request)
+                request = None
                 served += 1
         except Refusal as refusal:
             self._refuse(refusal)

@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from typing import Protocol
 
-from wirehop.abc import Handler
+from wirehop.abc import Handler, Out
 from wirehop.hosts.native.forwarded import Proxies, Scheme
-from wirehop.hosts.native.heads import date_line
+from wirehop.hosts.native.heads import Rendered, date_line
 from wirehop.hosts.native.options import HostOptions
+from wirehop.hosts.native.request_head import HeadReader
 from wirehop.hosts.native.timeouts import Phase, Timeouts
+from wirehop.hosts.native.uring_batch import Outlet, RingSender
 
 log = logging.getLogger("wirehop.http")
 
@@ -36,11 +38,14 @@ class HostContext:
         "counters",
         "emptied",
         "handler",
+        "heads",
         "is_draining",
+        "last_answer",
         "loop",
         "options",
         "proxies",
         "scheme",
+        "sender",
         "timeouts",
         "wires",
     )
@@ -62,12 +67,25 @@ class HostContext:
             },
         )
         self.proxies = Proxies(options.trusted_proxies)
+        self.heads = HeadReader(options)
+        self.last_answer: Rendered | None = None
         self.scheme: Scheme = "http" if options.ssl_context is None else "https"
         self.wires: set[Wire] = set()
+        self.sender: RingSender | None = None  # sends to many at once
         self.is_draining = False
         self.emptied: asyncio.Event | None = None  # while the server waits for the last wire
         self._date = ""
         self._date_until = 0.0
+
+    def out(self, transport: asyncio.Transport) -> Out:
+        """Where prebuilt bytes for this connection go; `close_out` must follow before the connection ends."""
+        return transport if self.sender is None else Outlet(self.sender, transport)
+
+    @staticmethod
+    def close_out(out: Out) -> None:
+        """What is written to it from here on is forgotten, or as good as."""
+        if isinstance(out, Outlet):
+            out.close()
 
     def leave(self, wire: Wire) -> None:
         """The wire is gone."""

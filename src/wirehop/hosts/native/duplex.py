@@ -13,14 +13,13 @@ frames and transports; it does not know HTTP or who listens.
 import asyncio
 
 from wirehop.abc import Framing, Listener, Out
-from wirehop.codecs.framing import BINARY, CLOSE, PING, PONG, TEXT, websocket_close, websocket_frame
+from wirehop.codecs.framing import BINARY, CLOSE, PING, PONG, TEXT, deflated_frame, websocket_close, websocket_frame
 from wirehop.hosts.native.context import HostContext, log
+from wirehop.hosts.native.deflate import Deflate
 from wirehop.hosts.native.flow import VOID, Congestion
 from wirehop.hosts.native.masking import apply_mask
 from wirehop.hosts.native.timeouts import Phase
 from wirehop.hosts.native.websocket_parser import (
-    INVALID_TEXT,
-    TOO_BIG,
     Closed,
     Event,
     Failed,
@@ -32,7 +31,6 @@ from wirehop.hosts.native.websocket_parser import (
 
 _OPEN, _CLOSING, _DONE = 0, 1, 2
 _PING_FRAME = websocket_frame(b"", PING)
-_FAILURES = {INVALID_TEXT: "websocket.invalid_text", TOO_BIG: "websocket.too_big"}
 _LOST, _INTERNAL = 1006, 1011
 
 
@@ -43,6 +41,7 @@ class NativeDuplex(asyncio.Protocol):
         "_close_frame",
         "_congestion",
         "_context",
+        "_deflate",
         "_late_pong",
         "_listener",
         "_max_message",
@@ -52,16 +51,21 @@ class NativeDuplex(asyncio.Protocol):
         "out",
     )
 
-    framing: Framing = "websocket"
-
     def __init__(
-        self, context: HostContext, transport: asyncio.Transport, listener: Listener, *, max_message: int
+        self,
+        context: HostContext,
+        transport: asyncio.Transport,
+        listener: Listener,
+        *,
+        max_message: int,
+        deflate: Deflate | None = None,
     ) -> None:
-        self.out: Out = transport
+        self.out: Out = context.out(transport)
         self._transport = transport
         self._context = context
         self._listener = listener
         self._max_message = max_message
+        self._deflate = deflate  # what was agreed about compression
         self._state = _OPEN
         self._parser: WebSocketParser | None = None
         self._congestion: Congestion | None = None
@@ -70,10 +74,20 @@ class NativeDuplex(asyncio.Protocol):
 
     # ---- Duplex --------------------------------------------------------------------------------------------
 
+    @property
+    def framing(self) -> Framing:
+        """What bytes given to `out` must be."""
+        return "websocket" if self._deflate is None else self._deflate.framing
+
     def send(self, data: bytes, *, is_binary: bool = False) -> None:
         """One whole message; ignored after `close`."""
-        if self._state == _OPEN:
-            self.out.write(websocket_frame(data, BINARY if is_binary else TEXT))
+        if self._state != _OPEN:
+            return
+        opcode = BINARY if is_binary else TEXT
+        if self._deflate is None:
+            self.out.write(websocket_frame(data, opcode))
+        else:
+            self.out.write(deflated_frame(data, opcode, window=self._deflate.window))
 
     def ping(self) -> None:
         """A ping frame without payload."""
@@ -113,13 +127,15 @@ class NativeDuplex(asyncio.Protocol):
         position, available = 0, len(data)
         # the common case: small unfragmented messages, whole; whatever else begins here is the parser's
         while self._parser is None and self._state == _OPEN and available - position >= 6:
-            first, size = data[position], data[position + 1] - 0x80
-            end = position + 6 + size
-            if not 0 <= size <= 125 or end > available or size > self._max_message:
+            first, size, start = data[position], data[position + 1] - 0x80, position + 6
+            if size == 126 and available - position >= 8:
+                size, start = data[position + 2] << 8 | data[position + 3], position + 8
+            end = start + size
+            if not 0 <= size <= self._max_message or end > available or data[position + 1] == 0xFF:
                 break
             if first != 0x81 and first != 0x82:
                 break
-            payload = apply_mask(data[position + 6 : end], data[position + 2 : position + 6])
+            payload = apply_mask(data[start:end], data[start - 4 : start])
             if first == 0x81 and not is_text(payload):
                 break
             position = end
@@ -128,7 +144,7 @@ class NativeDuplex(asyncio.Protocol):
             data = data[position:]
         if not data or self._state == _DONE:
             return
-        parser = self._parser or WebSocketParser(self._max_message)
+        parser = self._parser or WebSocketParser(self._max_message, inflates=self._deflate is not None)
         events = parser.feed(data)
         self._parser = None if parser.is_at_rest else parser
         for event in events:
@@ -205,10 +221,10 @@ class NativeDuplex(asyncio.Protocol):
     def _fail(self, event: Failed) -> None:
         """RFC 6455 section 7.1.7: say why, then discard, so that the reason isn't lost to a reset."""
         ours = self._close_frame
-        self._context.refused(_FAILURES.get(event.code, "websocket.protocol_error"), "", event.reason)
+        self._context.refused(event.name, "", event.reason)
         if ours is None:
             self._transport.write(websocket_close(event.code, event.reason))
-        self._done(*(ours or event))
+        self._done(*(ours or event[:2]))
         if self._transport.can_write_eof():
             self._transport.write_eof()
             self._context.timeouts.start(Phase.LINGER, self)
@@ -218,6 +234,7 @@ class NativeDuplex(asyncio.Protocol):
 
     def _done(self, code: int, reason: str) -> None:
         self._state = _DONE
+        self._context.close_out(self.out)
         self.out = VOID
         self._parser = None
         if self._congestion is not None:

@@ -17,6 +17,7 @@ from wirehop.abc import Framing, Headers, Listener, Request
 from wirehop.core.errors import LocalProtocolError
 from wirehop.hosts.native import handshake, heads
 from wirehop.hosts.native.context import HostContext, log
+from wirehop.hosts.native.deflate import negotiate
 from wirehop.hosts.native.duplex import NativeDuplex
 from wirehop.hosts.native.refusals import Refusal
 from wirehop.hosts.native.stream import NativeStream, StreamOwner
@@ -67,16 +68,30 @@ class NativeExchange:
     def respond(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
         """Answer whole. Raises ValueError, and changes nothing, for headers that cannot be sent."""
         self._check("respond")
+        last = self._context.last_answer
+        if last is not None and last.headers is headers and last.body is body and self._would_be(last, status):
+            self._send(last.data, keeps_alive=last.keeps_alive)
+            return
         keeps_alive = self._keeps_alive and not self._context.is_draining and not heads.closes(headers)
-        data = heads.response(
-            status,
-            headers,
-            body,
-            method=self.request.method,
-            is_1_1=self._is_1_1,
-            keeps_alive=keeps_alive,
-            date=self._context.date() if heads.find(headers, "date") is None else "",
+        date = self._context.date() if heads.find(headers, "date") is None else ""
+        method, is_1_1 = self.request.method, self._is_1_1
+        data = heads.response(status, headers, body, method=method, is_1_1=is_1_1, keeps_alive=keeps_alive, date=date)
+        if keeps_alive and method != "HEAD" and type(headers) is tuple:  # what cannot change may be given again
+            self._context.last_answer = heads.Rendered(headers, body, status, is_1_1, keeps_alive, date, data)
+        self._send(data, keeps_alive=keeps_alive)
+
+    def _would_be(self, last: heads.Rendered, status: int) -> bool:
+        """Whether this exchange would be answered with just the same bytes; it has the same headers and body."""
+        return (
+            last.status == status
+            and self._keeps_alive
+            and last.is_1_1 == self._is_1_1
+            and not self._context.is_draining
+            and self.request.method != "HEAD"
+            and last.date is self._context.date()
         )
+
+    def _send(self, data: bytes, *, keeps_alive: bool) -> None:
         owner = self._leave()
         if owner is not None:
             owner.transport.write(data)
@@ -113,8 +128,15 @@ class NativeExchange:
     def upgrade(self, listener: Listener, *, subprotocol: str = "", max_message: int = 65_536) -> NativeDuplex | None:
         """Accept the WebSocket handshake, or answer 400 or 426 and return None. None if the peer is gone."""
         self._check("upgrade")
+        offers = self.request.headers.get("sec-websocket-extensions") if self._context.options.compression else None
+        deflate = negotiate(offers) if offers else None
         try:
-            head = handshake.accept(self.request, is_1_1=self._is_1_1, subprotocol=subprotocol)
+            head = handshake.accept(
+                self.request,
+                is_1_1=self._is_1_1,
+                subprotocol=subprotocol,
+                extensions="" if deflate is None else deflate.answer,
+            )
         except Refusal as refusal:
             self._context.refused(refusal.name, self.request.address, refusal.reason)
             self._keeps_alive = False  # what follows a failed handshake may be frames
@@ -124,7 +146,7 @@ class NativeExchange:
         if owner is None:
             return None
         transport = owner.transport
-        duplex = NativeDuplex(self._context, transport, listener, max_message=max_message)
+        duplex = NativeDuplex(self._context, transport, listener, max_message=max_message, deflate=deflate)
         transport.write(head)
         owner.become(duplex)
         return duplex

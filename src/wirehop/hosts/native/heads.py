@@ -7,12 +7,27 @@ import re
 from email.utils import formatdate
 from http import HTTPStatus
 
+from msgspec import Struct
+
 from wirehop.abc import Headers
 
 _FIELDS = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*\r\n)*")
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Rendered(Struct, frozen=True, gc=False):
+    """A whole response and what it was made of. Where many ask for the same it is made once: the same objects for
+    `headers` (a tuple) and `body`, in the same second."""
+
+    headers: Headers
+    body: bytes
+    status: int
+    is_1_1: bool
+    keeps_alive: bool
+    date: str
+    data: bytes
 
 
 def build_head(status: int, headers: Headers, extra: str) -> bytes:

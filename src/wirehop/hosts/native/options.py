@@ -38,5 +38,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     """How long to wait for the peer's close frame, and for a closing connection to take what is unsent."""
     linger_seconds: float = 2.0
     """After a refusal: how long to discard what the peer still sends, so that it can read the answer."""
+    compression: bool = False
+    """Whether permessage-deflate (RFC 7692) is agreed to where a WebSocket client offers it."""
     tcp_user_timeout: float = 0.0
     """Unacknowledged data for so long means that the peer is gone (Linux only); 0 leaves it to the kernel."""

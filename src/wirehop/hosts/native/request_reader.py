@@ -9,7 +9,7 @@ import re
 
 from wirehop.hosts.native.bodies import ChunkedBody, FixedBody
 from wirehop.hosts.native.options import HostOptions
-from wirehop.hosts.native.request_head import Head, check_beginning, parse_head
+from wirehop.hosts.native.request_head import Head, HeadReader, check_beginning
 
 _END = b"\r\n\r\n"
 _EMPTY_LINES = re.compile(rb"(?:\r\n)*")
@@ -18,10 +18,11 @@ _EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 class RequestReader:
     """The receiving half of an HTTP connection."""
 
-    __slots__ = ("_body", "_head", "_inbox", "_options", "_searched")
+    __slots__ = ("_body", "_head", "_heads", "_inbox", "_options", "_searched")
 
-    def __init__(self, options: HostOptions) -> None:
+    def __init__(self, options: HostOptions, heads: HeadReader | None = None) -> None:
         self._options = options
+        self._heads = HeadReader(options) if heads is None else heads
         self._inbox = bytearray()
         self._searched = 0  # so far no end of head
         self._head: Head | None = None  # whose body is being read
@@ -45,6 +46,20 @@ class RequestReader:
     def feed(self, data: bytes) -> None:
         """Keep `data`."""
         self._inbox += data
+
+    def whole(self, data: bytes) -> tuple[Head, bytes] | None:
+        """The request that `data` is, if it is just one and nothing came before it; else None, and `data` is to be
+        fed. Raises `Refusal` as `next` would."""
+        if self._inbox or self._head is not None:
+            return None
+        end = data.find(_END) + len(_END)
+        if end < len(_END) or data.startswith(b"\r\n"):
+            return None
+        size = len(data) - end
+        head = self._heads.read(data[:end] if size else data)
+        if head.length != size or size > self._options.body_bytes:
+            return None
+        return head, data[end:]
 
     def next(self) -> tuple[Head, bytes] | None:
         """The next whole request with its body; None while it is incomplete."""
@@ -90,7 +105,7 @@ class RequestReader:
         block = bytes(inbox[:end])
         del inbox[:end]
         self._searched = 0
-        return parse_head(block, self._options)
+        return self._heads.read(block)
 
 
 def _leading_lines(inbox: bytearray) -> int:

@@ -21,15 +21,20 @@ from wirehop.hosts.native.connection import Connection
 from wirehop.hosts.native.context import HostContext
 from wirehop.hosts.native.listening import open_sockets, prepare
 from wirehop.hosts.native.options import HostOptions
+from wirehop.hosts.native.uring_batch import RingSender
 
 
 class NativeServer:
-    """HTTP/1.1 and WebSocket on one port. `counters` counts refusals by name."""
+    """HTTP/1.1 and WebSocket on one port. `counters` counts refusals by name. `sender` is whose batches the `out` of
+    streams and WebSockets can join; it stays the caller's."""
 
-    def __init__(self, handler: Handler, *, options: HostOptions | None = None) -> None:
+    def __init__(
+        self, handler: Handler, *, options: HostOptions | None = None, sender: RingSender | None = None
+    ) -> None:
         self.options = HostOptions() if options is None else options
         self.counters: Counter[str] = Counter()
         self._handler = handler
+        self._sender = sender
         self._context: HostContext | None = None
         self._servers: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
@@ -47,6 +52,8 @@ class NativeServer:
             raise LocalProtocolError("server", "started", "start")
         context = self._context = HostContext(self._handler, self.options, self.counters)
         loop, options = context.loop, self.options
+        if options.ssl_context is None:  # with TLS what is written is not what is sent
+            context.sender = self._sender
         self._sockets = [sock] if sock else await open_sockets(loop, host, port, reuse_port=reuse_port)
         for each in self._sockets:
             prepare(each, user_timeout=options.tcp_user_timeout)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from wirehop.abc import Exchange
+from wirehop.abc import Exchange, Headers
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -60,7 +60,8 @@ class _File(Struct, frozen=True):
 
 
 class Static:
-    """Serves `directory`. At most `memory_bytes` are kept, of files up to `file_bytes` each."""
+    """Serves `directory`, each file with `headers` added. At most `memory_bytes` are kept, of files up to `file_bytes`
+    each."""
 
     def __init__(
         self,
@@ -69,11 +70,13 @@ class Static:
         cache_control: str = "no-cache",
         file_bytes: int = 262_144,
         memory_bytes: int = 16_777_216,
+        headers: Headers = (),
     ) -> None:
         self._root = directory.resolve() if isinstance(directory, Path) else directory
         self._cache_control = cache_control
         self._file_bytes = file_bytes
         self._memory_bytes = memory_bytes
+        self._headers = tuple(headers)
         self._files: dict[str, _File] = {}
         self._held = 0
 
@@ -145,6 +148,7 @@ class Static:
             ("ETag", etag),
             ("Cache-Control", self._cache_control),
             ("X-Content-Type-Options", "nosniff"),
+            *self._headers,
         )
         return _File(headers, etag, body, identity)
 

@@ -62,7 +62,7 @@ class NativeStream(asyncio.Protocol):
         framing: Framing,
         has_body: bool,
     ) -> None:
-        self.out: Out = transport if has_body else VOID
+        self.out: Out = context.out(transport) if has_body else VOID
         self.framing: Framing = framing
         self._transport = transport
         self._context = context
@@ -135,6 +135,7 @@ class NativeStream(asyncio.Protocol):
 
     def _finish(self) -> None:
         self._is_done = True
+        self._context.close_out(self.out)
         self.out = VOID
         if self._congestion is not None:
             self._congestion.cancel()

@@ -3,7 +3,8 @@
 `feed` takes bytes in any chunking and returns what they complete; any chunking gives the same events. It
 never raises for what a peer sent: a violation is one last `Failed` with the code to close with, after which
 the parser is deaf. Every check that needs the header only is made before the payload is stored, so what it
-keeps is at most one message of `max_message` bytes, one control frame and one read.
+keeps is at most one message of `max_message` bytes, one control frame and one read. Where permessage-deflate was
+agreed (RFC 7692), a compressed message counts as what it inflates to, and is inflated no further than its limit.
 
     event       when
     Message     a whole text or binary message; text is valid UTF-8
@@ -16,12 +17,14 @@ keeps is at most one message of `max_message` bytes, one control frame and one r
 import codecs
 from typing import NamedTuple
 
+from wirehop.hosts.native.deflate import BadDeflate, Inflater, TooLarge
 from wirehop.hosts.native.masking import apply_mask
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _OPCODES = frozenset((_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG))
+_RSV1 = 0x40
 
-PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG = 1002, 1007, 1009
+PROTOCOL_ERROR, INVALID_DATA, TOO_BIG = 1002, 1007, 1009
 _NO_CODE = 1005
 
 
@@ -52,27 +55,40 @@ class Closed(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The peer broke a rule: the code and reason to close with."""
+    """The peer broke a rule: the code and reason to close with, and what it counts as."""
 
     code: int
     reason: str
+    name: str = "websocket.protocol_error"
 
 
 Event = Message | Pinged | Ponged | Closed | Failed
 
 
 class WebSocketParser:
-    """The receiving half of one WebSocket, server side."""
+    """The receiving half of one WebSocket, server side. `inflates`: permessage-deflate was agreed."""
 
-    __slots__ = ("_buffer", "_decoder", "_events", "_is_over", "_max_message", "_parts", "_parts_opcode")
+    __slots__ = (
+        "_buffer",
+        "_decoder",
+        "_events",
+        "_inflater",
+        "_inflates",
+        "_is_over",
+        "_max_message",
+        "_parts",
+        "_parts_opcode",
+    )
 
-    def __init__(self, max_message: int) -> None:
+    def __init__(self, max_message: int, *, inflates: bool = False) -> None:
         self._max_message = max_message
+        self._inflates = inflates
         self._buffer = bytearray()
         self._events: list[Event] = []
         self._parts: bytearray | None = None  # payload of an unfinished fragmented message
         self._parts_opcode = 0
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._inflater: Inflater | None = None  # while a compressed message is received
         self._is_over = False
 
     @property
@@ -118,8 +134,8 @@ class WebSocketParser:
             if size >> 63:  # section 5.2: the most significant bit MUST be 0
                 return self._fail(PROTOCOL_ERROR, "a frame length has its top bit set")
         opcode = first & 0x0F
-        if opcode < _CLOSE and size + (len(self._parts) if self._parts else 0) > self._max_message:
-            return self._fail(TOO_BIG, f"a message is larger than {self._max_message} bytes")
+        if opcode < _CLOSE and size > self._room(first):
+            return self._fail_too_big()
         payload = start + header + 4
         end = payload + size
         if len(buffer) < end:
@@ -128,14 +144,24 @@ class WebSocketParser:
         if opcode >= _CLOSE:
             self._control(opcode, data)
         else:
-            self._data(opcode, data, is_final=first >= 0x80)
+            self._data(opcode, data, is_final=first >= 0x80, is_compressed=first & _RSV1 != 0)
         return end
+
+    def _room(self, first: int) -> int:
+        """Bytes that the data frame may have: what is left of the message, or, compressed, what the whole message takes
+        at worst, since none of that is kept."""
+        if self._inflater is not None or first & _RSV1:
+            return self._max_message + (self._max_message >> 3) + 64
+        return self._max_message - (len(self._parts) if self._parts else 0)
 
     def _violation(self, first: int, second: int) -> str:
         """What the first two bytes break, or ""."""
         opcode = first & 0x0F
-        if first & 0x70:  # section 5.2: reserved bits are 0 unless an extension was negotiated, and none is
-            return "a reserved bit is set"
+        if first & 0x70:  # section 5.2: reserved bits are 0 unless an extension was negotiated
+            if first & 0x30 or not self._inflates:
+                return "a reserved bit is set"
+            if opcode not in (_TEXT, _BINARY):  # RFC 7692 section 6.1: only on the first frame of a message
+                return "a frame that begins no message is marked as compressed"
         if opcode not in _OPCODES:
             return f"opcode {opcode} is reserved"
         if not second & 0x80:  # section 5.1: a server MUST close upon an unmasked frame
@@ -152,10 +178,10 @@ class WebSocketParser:
             return "a new message before the last one's end"
         return ""
 
-    def _data(self, opcode: int, data: bytes, *, is_final: bool) -> None:
-        if opcode != _CONTINUATION and is_final:
+    def _data(self, opcode: int, data: bytes, *, is_final: bool, is_compressed: bool) -> None:
+        if opcode != _CONTINUATION and is_final and not is_compressed:
             if opcode == _TEXT and not is_text(data):
-                self._fail(INVALID_TEXT, "a text message is not UTF-8")
+                self._fail_invalid_text()
             else:
                 self._events.append(Message(data, opcode == _BINARY))
             return
@@ -163,16 +189,26 @@ class WebSocketParser:
             self._parts = bytearray()
             self._parts_opcode = opcode
             self._decoder = codecs.getincrementaldecoder("utf-8")() if opcode == _TEXT else None
+            self._inflater = Inflater(self._max_message) if is_compressed else None
+        if self._inflater is not None:
+            try:
+                data = self._inflater.feed(data, is_last=is_final)
+            except TooLarge:
+                self._fail_too_big()
+                return
+            except BadDeflate:
+                self._fail(INVALID_DATA, "a message is no deflate data", "websocket.bad_deflate")
+                return
         if self._decoder is not None:  # section 8.1: text is checked across fragments, and fails early
             try:
                 self._decoder.decode(data, is_final)
             except UnicodeDecodeError:
-                self._fail(INVALID_TEXT, "a text message is not UTF-8")
+                self._fail_invalid_text()
                 return
         self._parts += data
         if is_final:
             self._events.append(Message(bytes(self._parts), self._parts_opcode == _BINARY))
-            self._parts = self._decoder = None
+            self._parts = self._decoder = self._inflater = None
 
     def _control(self, opcode: int, data: bytes) -> None:
         if opcode == _PING:
@@ -198,12 +234,19 @@ class WebSocketParser:
         try:
             self._events.append(Closed(code, data[2:].decode()))
         except UnicodeDecodeError:
-            self._fail(INVALID_TEXT, "a close reason is not UTF-8")
+            self._fail(INVALID_DATA, "a close reason is not UTF-8", "websocket.invalid_text")
 
-    def _fail(self, code: int, reason: str) -> int:
+    def _fail(self, code: int, reason: str, name: str = "websocket.protocol_error") -> int:
         self._is_over = True
-        self._events.append(Failed(code, reason))
+        self._inflater = None
+        self._events.append(Failed(code, reason, name))
         return -1
+
+    def _fail_too_big(self) -> int:
+        return self._fail(TOO_BIG, f"a message is larger than {self._max_message} bytes", "websocket.too_big")
+
+    def _fail_invalid_text(self) -> int:
+        return self._fail(INVALID_DATA, "a text message is not UTF-8", "websocket.invalid_text")
 
 
 def is_close_code(code: int) -> bool:

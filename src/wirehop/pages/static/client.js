@@ -27,9 +27,9 @@ class Client extends EventTarget {
   #pending = new Map(); // id → command that waits for its reply
   #attempt = 0;
 
-  constructor({ url = location.origin, transport = "websocket", name = "wirehop-pages", data } = {}) {
+  constructor({ url = location.origin, transport = "websocket", name = "wirehop-pages", data, token } = {}) {
     super();
-    Object.assign(this, { url, transport, name, data, state: { name: "connecting" } });
+    Object.assign(this, { url, transport, name, data, token, state: { name: "connecting" } });
     addEventListener("online", () => this.state.name === "offline" && this.reconnect());
     addEventListener("pagehide", () => this.close());
     addEventListener("pageshow", (event) => event.persisted && this.reconnect());
@@ -99,7 +99,7 @@ class Client extends EventTarget {
     this.#number = 1;
     this.#setState({ name: "connecting" });
     this.#expectSign(ANSWER_TIMEOUT);
-    const connect = { name: this.name, data: this.data, ...(wire.isNumbered && { wh: {} }) };
+    const connect = { name: this.name, data: this.data, ...(this.token && { token: this.token }), ...(wire.isNumbered && { wh: {} }) };
     wire.open(this.url, { id: CONNECT_ID, connect }, hear);
   }
 

@@ -9,12 +9,10 @@ GET …/presence                     who is there
 """
 
 import msgspec
-from msgspec import Raw
 
 from wirehop.abc import Exchange
 from wirehop.codecs.cursor import encode_position
 from wirehop.codecs.json_lines import encode_publication
-from wirehop.codecs.payload import checked_event
 from wirehop.core import codes
 from wirehop.core.errors import BadMessage, PayloadError
 from wirehop.core.messages import (
@@ -22,17 +20,17 @@ from wirehop.core.messages import (
     HistoryRequest,
     Position,
     PresenceRequest,
-    PublishRequest,
-    PublishWh,
     Reply,
 )
 from wirehop.node.node import Node
 from wirehop.transports.channels.ask import Ask, etag, names, read_ask
 from wirehop.transports.channels.events import EventWire
 from wirehop.transports.channels.longpoll import LongPollWire
-from wirehop.transports.channels.payloads import body_payload
+from wirehop.transports.channels.polls import Polls
+from wirehop.transports.channels.publishing import Publishing
 from wirehop.transports.channels.requests import ASKED, RequestWire
 from wirehop.transports.channels.socket import SocketWire
+from wirehop.transports.channels.waiting import poll_body
 from wirehop.transports.channels.wire import Host
 from wirehop.transports.door import EVENT_STREAM_HEADERS, Door, parameters
 from wirehop.transports.jsonp import SCRIPT_HEADERS, is_callback, script
@@ -51,10 +49,14 @@ class ChannelTransport:
         self._host = Host(node, door)
         self._door = door
         self._allows_jsonp = allows_jsonp
+        self._publishing = Publishing(self._host)
+        self._polls = Polls(self._host, self._polled)
 
     def open(self, exchange: Exchange) -> None:
         """Serve one request of a channel URL."""
         request = exchange.request
+        if request.method == "GET" and self._polls.opens_again(exchange):
+            return
         if request.method == "OPTIONS":
             self._door.preflight(exchange, METHODS)
             return
@@ -82,7 +84,7 @@ class ChannelTransport:
         channels = (path,) if path else tuple(parameters(request).get("name", ()))
         ask = read_ask(request, channels)
         if request.method == "POST":
-            self._publish(exchange, ask)
+            self._publishing.open(exchange, ask)
         elif "websocket" in request.headers.get("upgrade", "").lower():
             if not ask.is_single:
                 raise BadMessage("a WebSocket carries one channel")
@@ -96,6 +98,8 @@ class ChannelTransport:
             raise BadMessage(
                 "callback is not the name of a function" if self._allows_jsonp else "JSONP is switched off"
             )
+        elif ask.wait is not None and request.method == "GET" and self._polls.takes(exchange, ask):
+            self._polls.open(exchange, ask, tuple(self._door.cors(exchange)))
         elif ask.wait is not None:
             LongPollWire(self._host, exchange, ask, lambda *answer: self._polled(ask, *answer)).start()
         else:
@@ -105,11 +109,7 @@ class ChannelTransport:
     # ---------------------------------------------------------------------------------------------------------
 
     def _polled(self, ask: Ask, exchange: Exchange, cursor: str, publications: bytes, is_recovered: bool) -> None:
-        body = b'{"cursor":%b,"publications":[%b]%b}' % (
-            msgspec.json.encode(cursor),
-            publications,
-            b"" if is_recovered else b',"recovered":false',
-        )
+        body = poll_body(cursor, publications, is_recovered=is_recovered)
         if ask.callback:
             exchange.respond(200, SCRIPT_HEADERS, script(ask.callback, body))
             return
@@ -159,20 +159,4 @@ class ChannelTransport:
             self._door.json(exchange, 200, msgspec.json.encode(reply.presence))
 
         command = Command(ASKED, presence=PresenceRequest(channel))
-        RequestWire(self._host, exchange, command, done).start(ask)
-
-    def _publish(self, exchange: Exchange, ask: Ask) -> None:
-        if not ask.is_single:
-            raise BadMessage("publish to one channel at a time")
-        headers = exchange.request.headers
-        event = headers.get("event-name", "")
-        value, kind = body_payload(exchange.request.body, headers.get("content-type", ""))
-        wh = PublishWh(headers.get("idempotency-key", ""), checked_event(event) if event else "", kind)
-
-        def done(exchange: Exchange, reply: Reply) -> None:
-            position = reply.publish.wh if reply.publish is not None else None
-            body = {"offset": position.offset, "epoch": position.epoch} if position is not None else {}
-            self._door.json(exchange, 201, msgspec.json.encode(body))
-
-        command = Command(ASKED, publish=PublishRequest(ask.channels[0], Raw(value), wh))
         RequestWire(self._host, exchange, command, done).start(ask)

@@ -11,7 +11,6 @@ from msgspec import Raw, Struct
 
 from wirehop.abc import Exchange
 from wirehop.codecs.frame import Frame, Lane
-from wirehop.codecs.json_lines import encode_publication
 from wirehop.codecs.payload import as_json, json_tags
 from wirehop.core import codes
 from wirehop.core.codes import Code
@@ -19,9 +18,8 @@ from wirehop.core.messages import Publication, Reply, SubscribeResult
 from wirehop.core.slot import Slot, Writable
 from wirehop.node.driver import Driver
 from wirehop.transports.channels.ask import FIRST_SUBSCRIBE, Ask, write_cursor
+from wirehop.transports.channels.waiting import NAME, render
 from wirehop.transports.channels.wire import Host
-
-NAME = "channel-poll"
 
 
 class _Item(Struct, omit_defaults=True):
@@ -34,17 +32,13 @@ class _Item(Struct, omit_defaults=True):
     time: int = 0
 
 
-def _render_one(_channel: str, publication: Publication, _epoch: str) -> bytes:
-    return b"," + encode_publication(publication)
-
-
 def _render_many(channel: str, publication: Publication, _epoch: str) -> bytes:
     tags = json_tags(publication)
     item = _Item(channel, Raw(as_json(publication)), publication.offset, tags, publication.time)
     return b"," + msgspec.json.encode(item)
 
 
-_ONE = Lane(NAME, _render_one)
+_ONE = Lane(NAME, render)
 _MANY = Lane(NAME, _render_many)
 Finish = Callable[[Exchange, str, bytes, bool], None]
 """How the answer is written: exchange, cursor, publications joined by commas, whether the cursor was good."""
@@ -147,6 +141,7 @@ class LongPollWire:
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
+        self._host.node.wheel.dismiss(self)
         self._finish(exchange, self._cursor(), b"".join(self._parts)[1:], self._is_recovered)
         self.driver.lost("answered")
 
@@ -156,10 +151,12 @@ class LongPollWire:
 
     def _refuse(self, number: int, message: str) -> None:
         exchange, self._exchange = self._exchange, None
+        self._host.node.wheel.dismiss(self)
         if exchange is not None:
             self._host.refuse(exchange, number, message)
             self._host.soon(lambda: self.driver.lost("refused"))
 
     def _gone(self) -> None:
         self._exchange = None
+        self._host.node.wheel.dismiss(self)
         self.driver.lost("gone while it waited")

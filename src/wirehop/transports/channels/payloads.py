@@ -21,9 +21,17 @@ def command_payload(data: bytes, *, is_binary: bool) -> tuple[bytes, PayloadKind
 
 def body_payload(body: bytes, content_type: str) -> tuple[bytes, PayloadKind]:
     """The body of a POST, by its content type. Raises `PayloadError`."""
+    data, kind = body_bytes(body, content_type)
+    if kind is PayloadKind.TEXT:
+        return msgspec.json.encode(data.decode()), kind
+    return (data, kind) if kind is PayloadKind.JSON else (b'"' + b64encode(data) + b'"', kind)
+
+
+def body_bytes(body: bytes, content_type: str) -> tuple[bytes, PayloadKind]:
+    """The same as the payload of a publication. Raises `PayloadError`."""
     media = content_type.partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json"):
         return json_payload(body), PayloadKind.JSON
     if media.startswith("text/"):
-        return msgspec.json.encode(text_payload(body).decode()), PayloadKind.TEXT
-    return b'"' + b64encode(body) + b'"', PayloadKind.BINARY
+        return text_payload(body), PayloadKind.TEXT
+    return body, PayloadKind.BINARY

@@ -11,8 +11,7 @@ from msgspec import Raw
 
 from wirehop.abc import Duplex, Exchange
 from wirehop.codecs.cursor import encode_position
-from wirehop.codecs.frame import WRAPS, Frame, Lane
-from wirehop.codecs.framing import BINARY, TEXT, websocket_frame
+from wirehop.codecs.frame import BINARY_WRAPS, WRAPS, Frame, Lane
 from wirehop.codecs.json_lines import encode_publication
 from wirehop.codecs.payload import as_text
 from wirehop.core import codes
@@ -37,17 +36,23 @@ from wirehop.transports.door import reason_text
 NAME = "socket"
 
 
-def _render_raw(_channel: str, publication: Publication, _epoch: str) -> bytes:
-    if publication.kind is PayloadKind.BINARY:
-        return websocket_frame(publication.data, BINARY)
-    return websocket_frame(as_text(publication), TEXT)
+def _raw_lane(framing: str) -> Lane:
+    """The payload alone, as the kind of message that it is: so it is framed where it is rendered."""
+    text, binary = WRAPS[framing], BINARY_WRAPS[framing]
+
+    def render(_channel: str, publication: Publication, _epoch: str) -> bytes:
+        if publication.kind is PayloadKind.BINARY:
+            return binary(publication.data)
+        return text(as_text(publication))
+
+    return Lane(NAME, render)
 
 
 def _render_json(_channel: str, publication: Publication, _epoch: str) -> bytes:
     return encode_publication(publication)
 
 
-_RAW = Lane(NAME, _render_raw)
+_RAW = {framing: _raw_lane(framing) for framing in WRAPS}
 _JSON = {framing: Lane(NAME, _render_json, wrap) for framing, wrap in WRAPS.items()}
 
 
@@ -72,7 +77,7 @@ class SocketWire:
         if self._duplex is None:
             return
         self.out = self._duplex.out
-        self.lane = _JSON[self._duplex.framing] if self._ask.form == "json" else _RAW
+        self.lane = (_JSON if self._ask.form == "json" else _RAW)[self._duplex.framing]
         self.driver = self._host.open_session(self, exchange, NAME, heartbeat="pong")
         self.driver.received(self._ask.commands(), 0)
 

@@ -3,13 +3,14 @@
 import random
 from collections.abc import Callable
 
-from wirehop.abc import Exchange, Headers
+from wirehop.abc import Exchange, Headers, Request
+from wirehop.auth.tickets import TicketUse
 from wirehop.core import codes
 from wirehop.core.codes import Code, Kind, Retry
 from wirehop.node.driver import Driver
 from wirehop.node.node import HeartbeatStyle, Node
 from wirehop.node.wire import Wire
-from wirehop.transports.door import EVENT_STREAM_HEADERS, Door, peer_of, status_of
+from wirehop.transports.door import EVENT_STREAM_HEADERS, Door, first, parameters, peer_of, status_of
 
 _RETRY_LOW, _RETRY_HIGH = 1_000, 10_000
 
@@ -43,9 +44,24 @@ class Host:
         is_transient: bool = False,
     ) -> Driver:
         """A session for this request."""
-        peer = peer_of(exchange.request, transport)
+        use = _use_of(exchange.request)
         return self.node.open_session(
-            wire, transport=transport, peer=peer, heartbeat=heartbeat, is_transient=is_transient
+            wire,
+            transport=transport,
+            peer=peer_of(exchange.request, transport),
+            heartbeat=heartbeat,
+            is_transient=is_transient,
+            credential=self.door.credential(exchange, use, takes_cookie=use != "jsonp"),
+            is_bare=True,
+        )
+
+    def is_by_nobody(self, request: Request) -> bool:
+        """Whether the request brings no credential of any kind."""
+        headers = request.headers
+        return (
+            "authorization" not in headers
+            and "ticket=" not in request.query
+            and not ("cookie" in headers and self.node.settings.auth.cookie)
         )
 
     def event_stream_headers(self, exchange: Exchange) -> Headers:
@@ -62,3 +78,12 @@ class Host:
 
     def soon(self, callback: Callable[[], None]) -> None:
         self.node.soon(callback)
+
+
+def _use_of(request: Request) -> TicketUse | None:
+    """What kind of ticket is good for a request of a channel URL: none publishes by POST."""
+    if request.method == "POST":
+        return None
+    if "websocket" in request.headers.get("upgrade", "").lower():
+        return "websocket"
+    return "jsonp" if "callback=" in request.query and first(parameters(request), "callback") else "stream"

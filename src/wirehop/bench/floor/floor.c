@@ -6,6 +6,8 @@
  *
  *     floor PORT        (0: any; the port is printed once it listens)
  *
+ * Where its standard input is a pipe, it ends with that: nobody is left who would stop it.
+ *
  *   GET  /echo      + Upgrade: websocket     every message comes back
  *   GET  /publish   + Upgrade: websocket     every message is published; receives nothing
  *   GET  anything   + Upgrade: websocket     subscribes; every message is published
@@ -31,6 +33,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { INPUT_LIMIT = 65536, BACKLOG = 4096, EVENTS_AT_ONCE = 512, ACCEPTS_AT_ONCE = 64 };
@@ -285,6 +288,20 @@ static int listen_on(int port)
     return listener;
 }
 
+static void end_with_input(void)
+{
+    struct stat about;
+    struct epoll_event interest = {.events = EPOLLIN, .data.ptr = &poller};
+    bool is_pipe = !fstat(STDIN_FILENO, &about) && S_ISFIFO(about.st_mode);
+    if (is_pipe) epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &interest);
+}
+
+static bool input_goes_on(void)
+{
+    char unused[256];
+    return read(STDIN_FILENO, unused, sizeof unused) > 0;
+}
+
 int main(int argc, char **argv)
 {
     int port = argc == 2 ? atoi(argv[1]) : -1;
@@ -302,10 +319,13 @@ int main(int argc, char **argv)
     poller = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event interest = {.events = EPOLLIN, .data.ptr = NULL}, ready[EVENTS_AT_ONCE];
     epoll_ctl(poller, EPOLL_CTL_ADD, listener, &interest);
+    end_with_input();
     for (;;) {
         int count = epoll_wait(poller, ready, EVENTS_AT_ONCE, -1);
         for (int i = 0; i < count; i++) {
             struct peer *peer = ready[i].data.ptr;
+            if (ready[i].data.ptr == &poller && input_goes_on()) continue;
+            if (ready[i].data.ptr == &poller) return 0;
             if (!peer) welcome(listener);
             else if (!hear(peer)) leave(peer);
         }
