@@ -66,6 +66,14 @@ class Channel:
         """What is on its way right now."""
         return [] if self.walk is None else self.walk.frames
 
+    def give_up(self) -> bool:
+        """Leave the walk under way as it is; whether another one is due."""
+        self.walk = None
+        for audience in self.lanes.values():
+            for cohort in audience.cohorts:
+                cohort.missed = None
+        return self.due > 0
+
     def has(self, slot: Slot) -> bool:
         """Whether the slot is attached."""
         audience = self.lanes.get(cast(Lane, slot.lane))

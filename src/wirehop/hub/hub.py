@@ -194,7 +194,12 @@ class Hub:
         began, steps = self._clock(), 0
         while self._walking:
             channel = next(iter(self._walking))
-            has_more = self._step(channel)
+            try:
+                has_more = self._step(channel)
+            except Exception:  # whoever it did not reach sees a gap next time; other channels go on
+                self.counters["flush_failed"] += 1
+                log.exception("publications of channel %r could not be written", channel.name[:64])
+                has_more = channel.give_up()
             if not has_more:
                 del self._walking[channel]
             steps += 1

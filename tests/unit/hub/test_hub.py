@@ -48,9 +48,11 @@ class Wire:
 class Turns:
     """A hub, and its loop turns by hand."""
 
-    def __init__(self, *, window: float = 0.0, **options: int) -> None:
+    def __init__(self, *, window: float = 0.0, tail_bytes: int = 1_048_576) -> None:
         self.later: list[tuple[float, Callable[[], None]]] = []
-        self.hub = Hub(lambda delay, callback: self.later.append((delay, callback)), lambda _channel: window, **options)
+        self.hub = Hub(
+            lambda delay, callback: self.later.append((delay, callback)), lambda _channel: window, tail_bytes=tail_bytes
+        )
 
     def end(self) -> None:
         later, self.later = self.later, []

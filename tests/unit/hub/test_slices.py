@@ -406,6 +406,25 @@ def test_publications_that_cannot_be_encoded_are_a_gap_for_their_lane_only() -> 
     assert world.hub.counters["encode_failed"] == 1
 
 
+def test_a_walk_that_fails_is_given_up_and_the_next_one_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cohort, "MOST", 1)
+    world, readers = live_world(3)
+    world.publish()
+    world.turn()
+    with monkeypatch.context() as patched:
+        patched.setattr(world.hub, "_fast_lane", lambda *_: 1 / 0)
+        world.turn()
+    world.publish()
+    while world.turns:
+        world.turn()
+    assert world.hub.counters["flush_failed"] == 1
+    assert [reader.written for reader in readers] == [[1, 2], [], []]
+    for reader in readers:
+        reader.answer()
+        reader.answer()
+        assert reader.written == [1, 2], "from history"
+
+
 def test_thinned_cohorts_are_filled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cohort, "MOST", 10)
     world, readers = live_world(40)
