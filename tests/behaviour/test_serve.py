@@ -373,7 +373,6 @@ async def test_a_request_that_was_begun_before_the_signal_is_answered_and_ready_
         for each in (writer, idle):
             each.close()
             await each.wait_closed()
-        served.signal()
     assert served.ended() == 0
 
 

@@ -138,8 +138,8 @@ class AsgiDuplex:
             await self._send_close(send)
         except OSError:  # ASGI WebSocket spec 2.4: sending to a peer that is gone
             log.debug("a WebSocket was gone when something was sent")
-        except Exception:
-            log.exception("a WebSocket could not be written")
+        except Exception as error:  # servers have errors of their own for a peer that is gone
+            log.warning("a WebSocket could not be written: %s: %s", type(error).__name__, error)
             self.abort("writing failed")
             return
         self._is_over = True
