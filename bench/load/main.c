@@ -118,6 +118,7 @@ static void measure(struct result *result)
 
     uint64_t deliveries = tally.deliveries, publications = tally.publications, bytes = tally.bytes;
     double own = own_cpu_seconds();
+    tally.late = 0;
     result->started = usage_of_server(false);
     uint64_t started = tally.record_from = now_ns();
     publish_for(options.duration, true);

@@ -189,7 +189,8 @@ def _nchan_version() -> str:
     package = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Version}", "libnginx-mod-nchan"], capture_output=True, text=True, check=False
     ).stdout
-    return f"{package or 'unknown'} in nginx {said.rpartition('/')[2].strip()}"
+    number = package.rpartition(":")[2].partition("+")[0]  # without Debian's epoch and its own suffix
+    return f"{number or 'unknown'} in nginx {said.rpartition('/')[2].strip()}"
 
 
 def _nchan_missing() -> str:

@@ -93,6 +93,8 @@ async def serve(
         await server.start(settings.server.host, settings.server.port)
     except OSError as error:
         await node.stop()
+        if sender is not None:
+            sender.close()
         where = f"{settings.server.host}:{settings.server.port}"
         raise SettingsError(f"cannot listen on {where}: {error.strerror or error}", key="server.port") from error
     tasks = [asyncio.ensure_future(each(node)) for each in background]

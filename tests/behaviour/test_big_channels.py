@@ -152,6 +152,7 @@ def test_many_subscribers_are_sent_to_together_and_get_what_writing_gives(
         send(batch, ring, data)
 
     monkeypatch.setattr(RingBatch, "_send", record)
+    monkeypatch.setattr(hub, "SLICE_SECONDS", 60.0)  # one channel after the other, however slow this machine is
 
     async def scene(smallest: int | None) -> list[bytes]:
         async with serving(smallest=smallest) as server:

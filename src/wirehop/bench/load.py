@@ -139,7 +139,8 @@ class Fan:
         """Publish again when all is delivered and answered, or end."""
         if self._latencies.count < self._owed or self._unanswered or self._over.done():
             return
-        if not self._command.rate and time.monotonic() < self._end:
+        # once at least: on a busy machine the time may be over before this process gets to begin
+        if not self._command.rate and (not self._owed or time.monotonic() < self._end):
             self._publish()
         elif not self._end or not self._command.rate:
             self._over.set_result(None)

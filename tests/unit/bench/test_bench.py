@@ -1,6 +1,8 @@
 """The parts of `wirehop bench`: counting, framing, merging and drawing. Whole runs are in tests/behaviour."""
 
 import asyncio
+import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,12 @@ import pytest
 from wirehop.bench import compiler
 from wirehop.bench.crowd import Crowd, Member, masked, payload
 from wirehop.bench.latencies import Latencies
+from wirehop.bench.load import Fan
 from wirehop.bench.plan import Plan, fitted
 from wirehop.bench.processes import BenchFailed, child
 from wirehop.bench.report import bar_of_text, curve_of_text, page, rows
 from wirehop.bench.run import Machine, Report, Side, expected_seconds, merged, run
-from wirehop.bench.words import Close
+from wirehop.bench.words import Close, Publish
 
 MACHINE = Machine("2026-11-23", "1", "Linux", "a processor", 2, "3.11", "uvloop")
 
@@ -176,3 +179,31 @@ async def test_what_is_foreseen_is_the_sum_of_what_is_said() -> None:
 
     share = 1 if report.floor is not None else 0.5
     assert 2 + (expected_seconds(plan) - 2) * share == pytest.approx(sum(said))
+
+
+@pytest.mark.asyncio
+async def test_a_measurement_whose_time_is_over_before_it_begins_still_publishes_once() -> None:
+    """A process that is not scheduled for longer than a short measurement lasts must not report that nothing came."""
+    crowd = Crowd(0, "/")
+    member = Member(crowd, asyncio.get_running_loop().create_future())
+    member.is_ready = True
+    crowd.members.append(member)
+    is_over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        crowd.arrived(member, time.monotonic_ns())
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        is_over.set()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        crowd.port = server.sockets[0].getsockname()[1]
+        measured = await Fan(crowd, Publish(-1.0, 64)).run()
+        await is_over.wait()
+
+    assert (measured.count, measured.missing, measured.error) == (1, 0, "")
