@@ -41,7 +41,7 @@ def in_front(name: str, upstream: int, place: Path, change: Change = str) -> Ite
         pytest.skip(f"{name} is not installed")
     place = place / f"{name}-{upstream}"
     place.mkdir()
-    port, tls_port = free_port(), free_port()
+    port, tls_port = free_ports()
     authority, pem = certificates(place)
     text = (_nginx if name == "nginx" else _haproxy)(place, upstream, port, tls_port, pem)
     file = place / "proxy.conf"
@@ -64,9 +64,10 @@ def in_front(name: str, upstream: int, place: Path, change: Change = str) -> Ite
         process.wait(5)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def free_ports() -> tuple[int, int]:
+    """Two ports, held together so that they are not the same one."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
 def replace(*pairs: tuple[str, str]) -> Change:
