@@ -6,7 +6,7 @@ An error of user code is logged with the session's id and answered as `internal`
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from wirehop.node.node import Node
 
 log = logging.getLogger("wirehop.node")
-T = TypeVar("T")
 VOUCHED = "wh-admin."
 """How the tokens begin that `Node.vouch` is asked about."""
 _NOBODY = Admitted()
@@ -234,9 +233,6 @@ class Effects:
                 await self._check_presence(driver, channel)
                 return PresenceStatsResult(*await self._node.presence_store.counts(channel))
 
-    async def _limited(self, work: Awaitable[T]) -> T:
-        return await self._node.patience.limited(work)
-
     # ---- each --------------------------------------------------------------------------------------------------------
 
     async def _authenticate(self, driver: "Driver", request: ConnectRequest) -> Answer:
@@ -268,7 +264,7 @@ class Effects:
             data, kind = bytes(instead), PayloadKind.JSON
         handler = self._node.handlers.publish
         if handler is not None and not driver.is_admin:
-            changed = await self._limited(
+            changed = await self._node.patience.limited(
                 handler(Client(driver), request.channel, data=as_json(Publication(data, kind)), sent=sent)
             )
             if changed is not None:
@@ -338,7 +334,7 @@ class Effects:
         handler = self._node.handlers.methods.get(method)
         if handler is None:
             return Failure(codes.METHOD_NOT_FOUND, f"there is no method {method[:64]!r}")
-        result = await self._limited(handler(Client(driver), data=bytes(data), sent=_sent(driver, data)))
+        result = await self._node.patience.limited(handler(Client(driver), data=bytes(data), sent=_sent(driver, data)))
         if driver.carries_bytes and isinstance(result, bytes | Raw):
             return Invoked(Raw(bytes(result)))
         return Invoked(as_json_value(result))

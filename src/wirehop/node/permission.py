@@ -6,8 +6,7 @@ granted with a limit (`since`) is held to it whenever history is read.
 """
 
 from base64 import b64encode
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
@@ -42,8 +41,6 @@ from wirehop.settings.tree import Namespace
 if TYPE_CHECKING:
     from wirehop.node.driver import Driver
     from wirehop.node.node import Node
-
-T = TypeVar("T")
 
 
 class Permission:
@@ -84,7 +81,7 @@ class Permission:
         granted = await self._granted(driver, request)
         handler = self._node.handlers.subscribe
         if handler is not None:
-            await self._limited(handler(Client(driver), channel))
+            await self._node.patience.limited(handler(Client(driver), channel))
         if granted is not None:
             if self._node.auth.revocations.covers(driver.session.user, granted.token_id, granted.issued_at):
                 raise Refused(codes.PERMISSION_DENIED, "the token was revoked")
@@ -283,9 +280,6 @@ class Permission:
             if refusal.code is codes.INTERNAL:
                 self._node.metrics.errors["ask"] += 1
             raise
-
-    async def _limited(self, work: Awaitable[T]) -> T:
-        return await self._node.patience.limited(work)
 
 
 def optional(value: Raw | msgspec.UnsetType) -> Raw | None:
