@@ -122,6 +122,10 @@ class Broker(Protocol):
         ...
 
 
+PublishAtOnce = Callable[[str, Publication, PublishOptions], Position]
+"""What a broker may have beside `Broker`, as its method `publish_at_once`: `publish` for a broker that never waits."""
+
+
 class PresenceStore(Protocol):
     """Who is in which channel, over all nodes. A member is a client id."""
 

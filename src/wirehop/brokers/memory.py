@@ -58,20 +58,24 @@ class MemoryBroker:
     # ---- publications ------------------------------------------------------------------------------------------------
 
     async def publish(self, channel: str, publication: Publication, options: PublishOptions) -> Position:
+        return self.publish_at_once(channel, publication, options)
+
+    def publish_at_once(self, channel: str, publication: Publication, options: PublishOptions) -> Position:
+        """`abc.PublishAtOnce`."""
         now = self._clock.now()
+        if not options.idempotency_key:
+            return self._append(channel, publication, options, now)
         key = (channel, options.publisher, options.idempotency_key)
-        if options.idempotency_key:
-            remembered = self._remembered(key, now)
-            if remembered is not None:
-                if remembered.data != publication.data:
-                    raise IdempotencyConflict(options.idempotency_key)
-                return remembered.position
+        remembered = self._remembered(key, now)
+        if remembered is not None:
+            if remembered.data != publication.data:
+                raise IdempotencyConflict(options.idempotency_key)
+            return remembered.position
         position = self._append(channel, publication, options, now)
-        if options.idempotency_key:
-            self._keys[key] = _Remembered(publication.data, position, now + options.idempotency_seconds)
-            if len(self._keys) > self.max_keys:
-                self._keys.popitem(last=False)
-                self.evicted += 1
+        self._keys[key] = _Remembered(publication.data, position, now + options.idempotency_seconds)
+        if len(self._keys) > self.max_keys:
+            self._keys.popitem(last=False)
+            self.evicted += 1
         return position
 
     def _append(self, channel: str, publication: Publication, options: PublishOptions, now: float) -> Position:

@@ -31,8 +31,9 @@ class PayloadKind(IntEnum):
     BINARY = 2  # any bytes
 
 
-class ClientInfo(Struct, frozen=True, omit_defaults=True):
-    """Who a session is, as others in a channel see it. `conn_info` and `chan_info` are JSON values."""
+class ClientInfo(Struct, frozen=True, gc=False):
+    """Who a session is, as others in a channel see it. `conn_info` and `chan_info` are JSON values; `user` and `client`
+    are always sent, empty where there is none, as others' clients read them."""
 
     user: str = ""
     client: str = ""
@@ -40,7 +41,7 @@ class ClientInfo(Struct, frozen=True, omit_defaults=True):
     chan_info: Raw | UnsetType = UNSET
 
 
-class Publication(Struct, frozen=True):
+class Publication(Struct, frozen=True, gc=False):
     """One item published to a channel.
 
     `data` holds the payload's bytes, of the kind `kind` says; `offset` is 0 in channels of the `signal` class;
@@ -76,6 +77,12 @@ class SubscribeRequest(Struct, frozen=True, omit_defaults=True):
     recoverable: bool = False
     join_leave: bool = False
     flag: int = 0
+    tf: Raw | UnsetType = UNSET
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether it asks for publications by their tags only, which nobody here can."""
+        return self.tf is not UNSET and bytes(self.tf) != b"null"
 
 
 class ConnectRequest(Struct, frozen=True, omit_defaults=True):

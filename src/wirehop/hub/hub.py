@@ -11,7 +11,7 @@ what did not take the fast lane.
 """
 
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -74,7 +74,8 @@ class Hub:
         self._window = window
         self._clock = clock
         self._dirty: list[Channel] = []
-        self._walking: dict[Channel, None] = {}  # in the order of their turns
+        self._before: list[Callable[[], None]] = []
+        self._walking: OrderedDict[Channel, None] = OrderedDict()  # by turns; a dict's first is slow to find
         self._is_waiting = False  # for the next turn of the loop
 
     # ---- slots -------------------------------------------------------------------------------------------------------
@@ -157,6 +158,15 @@ class Hub:
         offset = before.publication.offset
         return epoch == before.epoch and (offset == 0 or publication.offset == offset + 1)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether something goes out at the end of this loop turn."""
+        return bool(self._dirty)
+
+    def before_flush(self, callback: Callable[[], None]) -> None:
+        """Where something is due: call back when it goes out, right before it."""
+        self._before.append(callback)
+
     def _schedule(self, channel: Channel) -> None:
         channel.is_scheduled = True
         window = self._window(channel.name)
@@ -169,6 +179,9 @@ class Hub:
 
     def flush_all(self) -> None:
         """Write what was published since the last flush."""
+        before, self._before = self._before, []
+        for callback in before:
+            callback()
         dirty, self._dirty = self._dirty, []
         for channel in dirty:
             self._set_out(channel)
@@ -206,8 +219,7 @@ class Hub:
             elapsed = self._clock() - began
             if self._walking and elapsed * (steps + 1) > SLICE_SECONDS * steps:  # another step would be too long
                 if has_more:
-                    del self._walking[channel]
-                    self._walking[channel] = None
+                    self._walking.move_to_end(channel)
                 self._is_waiting = True
                 self._later(0, self._next_turn)
                 return

@@ -5,9 +5,7 @@ decides, and where there is neither, the application is asked. What had to wait 
 before it counts: a session must not slip in while its token is being revoked.
 """
 
-import asyncio
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,8 +21,6 @@ from wirehop.node.permission import optional
 if TYPE_CHECKING:
     from wirehop.node.driver import Driver
     from wirehop.node.node import Node
-
-T = TypeVar("T")
 
 
 class Admission:
@@ -52,7 +48,7 @@ class Admission:
                 request = msgspec.structs.replace(request, token=credential)
             known = rights.token.user if rights is not None and rights.token is not None else ""
             connecting = Connecting(request, driver.peer, user=known, carries_bytes=driver.carries_bytes)
-            user = await self._limited(handler(connecting))
+            user = await node.patience.limited(handler(connecting))
             if user is not None:
                 if not isinstance(user, User):
                     raise TypeError(f"on_connect must return a User or None, not {type(user).__name__}")
@@ -124,7 +120,7 @@ class Admission:
                 return Failure(codes.INVALID_TOKEN, "this token is another user's")
             ttl = auth.remaining(fresh.expires_at)
         if handler is not None:
-            wanted = await self._limited(handler(Client(driver), token))
+            wanted = await self._node.patience.limited(handler(Client(driver), token))
             if not isinstance(wanted, int | float):
                 raise TypeError(f"on_refresh must return seconds, not {type(wanted).__name__}")
             ttl = float(wanted)
@@ -167,9 +163,3 @@ class Admission:
                         rights.drop(channel)
                         driver.unsubscribe(channel, codes.UNSUBSCRIBED)
         return count
-
-    # ---- inside ------------------------------------------------------------------------------------------------------
-
-    async def _limited(self, work: Awaitable[T]) -> T:
-        async with asyncio.timeout(self._node.settings.limits.handler_timeout):
-            return await work

@@ -49,6 +49,7 @@ class Driver:
         "_due",
         "_has_read",
         "_has_written",
+        "_held",
         "_is_running",
         "_outbox",
         "_outbox_size",
@@ -93,6 +94,7 @@ class Driver:
         self.is_bare = False
         self.rights: Rights | None = None  # by token, ticket or single subscriptions
         self.was_admitted = False
+        self._held: list[Reply] | None = None
         self._outbox: list[Reply] | None = None
         self._outbox_size = 0
         self._due = NEVER
@@ -269,6 +271,7 @@ class Driver:
                 self._close(code, reason)
 
     def _write(self, frames: list[Frame]) -> None:
+        self._release()
         if self.wire is not None and frames:
             self.node.metrics.caught_up[self.wire_name] += len(frames)
             self.wire.write(frames)
@@ -277,6 +280,21 @@ class Driver:
     # ----------------------------------------------------------------------------------------
 
     def _send(self, replies: list[Reply]) -> None:
+        is_published = replies[-1].publish is not None
+        if is_published and self._held is None and self.session.subscriptions and self.node.hub.is_due:
+            self._held = replies  # what it published may come to it with the flush: one system call for both
+            self.node.hub.before_flush(self._release)
+        else:
+            self._release()
+            self._put(replies)
+
+    def _release(self) -> None:
+        """Send what was held until the end of the loop turn."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._put(held)
+
+    def _put(self, replies: list[Reply]) -> None:
         if self.wire is None:
             return
         if self._outbox is not None or self.session.is_paused:
@@ -313,6 +331,7 @@ class Driver:
     # -------------------------------------------------------------------------------------------------------
 
     def _close(self, code: Code, reason: str) -> None:
+        self._release()
         wire = self.wire
         self._closed(code.number, reason)
         if wire is not None:

@@ -8,18 +8,9 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
-from wirehop.abc import Action, IdempotencyConflict, PublishOptions
-from wirehop.codecs.payload import (
-    EVENT_TAG,
-    as_json,
-    checked_event,
-    payload_of,
-    published_bytes,
-    published_payload,
-)
+from wirehop.abc import Action, IdempotencyConflict
 from wirehop.core import codes
 from wirehop.core.effects import (
     Admitted,
@@ -46,17 +37,12 @@ from wirehop.core.messages import (
     ClientInfo,
     ConnectRequest,
     HistoryRequest,
-    PayloadKind,
-    Position,
     PresenceResult,
     PresenceStatsResult,
-    Publication,
-    PublishRequest,
-    PublishWh,
 )
 from wirehop.node.eager import run_eagerly
 from wirehop.node.events import Client, as_json_value
-from wirehop.settings.tree import Namespace, Settings
+from wirehop.settings.tree import Namespace
 
 if TYPE_CHECKING:
     from wirehop.node.driver import Driver
@@ -73,14 +59,17 @@ class Effects:
 
     def __init__(self, node: "Node") -> None:
         self._node = node
-        self._options: dict[int, tuple[Namespace, PublishOptions]] = {}  # by the id of the namespace's options
 
     def perform(self, driver: "Driver", call: Call, *, at_once: bool = True) -> None:
         """Carry out the call; the driver is `answered`, before this returns only if `at_once` and nothing waits."""
-        known = self._known(driver, call.request) if at_once else None
-        if known is not None:
-            driver.answered(call.number, known)
-            return
+        if at_once:
+            try:
+                known = self._at_once(driver, call.request)
+            except Exception as error:
+                known = self._failure(driver, call, error)
+            if known is not None:
+                driver.answered(call.number, known)
+                return
         work = self._guarded(driver, call)
         if not at_once or self._runs_user_code(call) or self._node.permission.may_wait(call):
             self._node.spawn(self._answer_later(driver, call.number, work))
@@ -135,18 +124,13 @@ class Effects:
             return Failure(codes.PERMISSION_DENIED)
         return None
 
-    async def publish_for_guest(
-        self, channel: str, data: bytes, kind: PayloadKind, *, event: str = "", key: str = ""
-    ) -> Position:
-        """Publish for somebody anonymous whom `refuses_guest` lets. Those share the scope of their idempotency keys."""
-        tags = {EVENT_TAG: event} if event else None
-        return await self.publish(channel, Publication(data, kind, tags=tags), self._node.policy.options(channel), key)
-
     # ---- how ---------------------------------------------------------------------------------------------------------
 
-    def _known(self, driver: "Driver", request: Request) -> Answer | None:
-        """The answer where nobody has to be asked and everybody is told the same: what `_answer` would come to."""
+    def _at_once(self, driver: "Driver", request: Request) -> Answer | None:
+        """What `_answer` would come to, where nobody has to be asked or waited for; None where somebody has."""
         node = self._node
+        if type(request) is Publish:
+            return node.publishing.at_once(driver, request.request)
         if type(request) is Authenticate:
             auth = node.auth
             if (
@@ -194,19 +178,23 @@ class Effects:
     async def _guarded(self, driver: "Driver", call: Call) -> Answer:
         try:
             return await self._answer(driver, call)
-        except Refused as refusal:
-            return Failure(refusal.code, refusal.message)
-        except IdempotencyConflict as conflict:
-            return Failure(codes.BAD_REQUEST, str(conflict))
-        except Exception:
-            self._node.metrics.errors["effect"] += 1
-            log.exception("%s failed, session=%s", type(call.request).__name__, driver.session.client)
-            return Failure(codes.INTERNAL)
+        except Exception as error:
+            return self._failure(driver, call, error)
+
+    def _failure(self, driver: "Driver", call: Call, error: Exception) -> Failure:
+        if isinstance(error, Refused):
+            return Failure(error.code, error.message)
+        if isinstance(error, IdempotencyConflict):
+            return Failure(codes.BAD_REQUEST, str(error))
+        self._node.metrics.errors["effect"] += 1
+        name = type(call.request).__name__
+        log.error("%s failed, session=%s", name, driver.session.client, exc_info=error)
+        return Failure(codes.INTERNAL)
 
     async def _answer(self, driver: "Driver", call: Call) -> Answer:
         match call.request:
             case Publish(request):
-                return await self._publish(driver, request)
+                return await self._node.publishing.for_session(driver, request)
             case ReadPage(channel, since, limit, max_bytes):
                 if self._node.interest.is_busy(channel):
                     await self._node.interest.ready(channel)
@@ -248,71 +236,6 @@ class Effects:
         driver.is_admin = True
         return Admitted(ttl=ttl)
 
-    async def _publish(self, driver: "Driver", request: PublishRequest) -> Answer:
-        session = driver.session
-        options, instead = self._node.policy.options(request.channel), None
-        if not self._node.permission.permits(driver, "publish", request.channel):
-            instead = await self._node.permission.demand(driver, "publish", request.channel, data=request.data)
-        wh = request.wh or PublishWh()
-        sent = _sent(driver, request.data)
-        kind = wh.kind
-        if sent is None:
-            data = published_payload(request.data, kind)
-        else:
-            data, kind = published_bytes(sent, kind)
-        if instead is not None:
-            data, kind = bytes(instead), PayloadKind.JSON
-        handler = self._node.handlers.publish
-        if handler is not None and not driver.is_admin:
-            changed = await self._node.patience.limited(
-                handler(Client(driver), request.channel, data=as_json(Publication(data, kind)), sent=sent)
-            )
-            if changed is not None:
-                data, kind = payload_of(changed)
-        info = None  # of somebody anonymous who came for one request there is nothing to say
-        if session.user or not (driver.is_transient or driver.is_admin):
-            info = ClientInfo(session.user, session.client, UNSET if session.info is None else session.info)
-        tags = {EVENT_TAG: checked_event(wh.event)} if wh.event else None
-        # a key outlives the one request of an anonymous publisher over HTTP, so those share their keys
-        nobody = "" if driver.is_transient else f"client:{session.client}"
-        publisher = f"user:{session.user}" if session.user else nobody
-        publication = Publication(data, kind, info=info, tags=tags)
-        return await self.publish(request.channel, publication, options, wh.key, publisher)
-
-    async def publish(
-        self,
-        channel: str,
-        publication: Publication,
-        options: Namespace,
-        idempotency_key: str = "",
-        publisher: str = "",
-    ) -> Position:
-        """Check the size, stamp the time, give it to the broker."""
-        if len(publication.data) > options.publication_bytes:
-            raise Refused(codes.LIMIT_EXCEEDED, f"a publication has at most {options.publication_bytes} bytes here")
-        if len(idempotency_key) > 256:
-            raise Refused(codes.BAD_REQUEST, "an idempotency key has at most 256 characters")
-        stamped = Publication(
-            publication.data,
-            publication.kind,
-            info=publication.info,
-            tags=publication.tags,
-            time=int(self._node.clock.wall() * 1000),
-            key=publication.key,
-        )
-        self._node.metrics.publications += 1
-        return await self._node.broker.publish(channel, stamped, self._kept(options, idempotency_key, publisher))
-
-    def _kept(self, options: Namespace, idempotency_key: str, publisher: str) -> PublishOptions:
-        """How a broker keeps it. One value serves all publications of a namespace that have no key."""
-        known = self._options.get(id(options))
-        if known is None or known[0] is not options:
-            known = self._options[id(options)] = (options, _publish_options(options, self._node.settings))
-        kept = known[1]
-        if not idempotency_key:
-            return kept
-        return msgspec.structs.replace(kept, idempotency_key=idempotency_key, publisher=publisher)
-
     async def _history(self, driver: "Driver", request: HistoryRequest) -> Answer:
         await self._permitted("history", request.channel, driver)
         most = self._node.limits.history_publications
@@ -348,16 +271,6 @@ class Effects:
         if not self._node.permission.permits(driver, action, channel):
             await self._node.permission.demand(driver, action, channel)
         return self._node.policy.options(channel)
-
-
-def _publish_options(options: Namespace, settings: Settings) -> PublishOptions:
-    return PublishOptions(
-        delivery=options.delivery,
-        history_size=options.history_size,
-        history_age=options.history_age,
-        key_limit=options.key_limit,
-        idempotency_seconds=settings.idempotency.keep,
-    )
 
 
 def _sent(driver: "Driver", data: Raw) -> bytes | None:

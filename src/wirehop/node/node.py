@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import structs
 
-from wirehop.abc import Broker, Clock, Ids, Peer, PresenceStore
+from wirehop.abc import Broker, Clock, Ids, Peer, PresenceStore, PublishAtOnce
 from wirehop.auth.auth import Auth
 from wirehop.auth.policy import Policy
 from wirehop.auth.rights import Credential
@@ -19,7 +19,7 @@ from wirehop.core import codes
 from wirehop.core.codes import Code
 from wirehop.core.errors import PayloadError, SettingsError
 from wirehop.core.limits import Limits
-from wirehop.core.messages import ClientInfo, PayloadKind, Position, Publication, Reply
+from wirehop.core.messages import ClientInfo, PayloadKind, Position, Reply
 from wirehop.core.recovery import HistoryPage
 from wirehop.core.session import Session
 from wirehop.core.slot import Slot
@@ -34,6 +34,7 @@ from wirehop.node.interest import Interest
 from wirehop.node.metrics import Metrics
 from wirehop.node.patience import Patience
 from wirehop.node.permission import Permission
+from wirehop.node.publishing import Publishing
 from wirehop.node.threads import run_on
 from wirehop.node.tops import compare_tops_forever
 from wirehop.node.wheel import Wheel
@@ -103,11 +104,13 @@ class Node:
         self.admission = Admission(self)
         self.permission = Permission(self)
         self.effects = Effects(self)
+        self.publishing = Publishing(self)
         self.interest = Interest(self)
         self.hub = Hub(self._later, lambda channel: self.policy.options(channel).coalesce, clock=self.clock.now)
         self.wheel = Wheel(self.clock.now, self._later)
         memory = self._memory_broker() if broker is None or presence_store is None else None
         self.broker: Broker = broker if broker is not None else _must(memory)
+        self.publish_at_once: PublishAtOnce | None = getattr(self.broker, "publish_at_once", None)
         self.presence_store: PresenceStore = presence_store if presence_store is not None else _must(memory)
         self.id = self.ids.new()
         self.sessions: dict[str, Driver] = {}
@@ -220,9 +223,15 @@ class Node:
             all_tags[EVENT_TAG] = event
         if EVENT_TAG in all_tags:  # it is written into event streams as it stands
             checked_event(all_tags[EVENT_TAG])
-        publication = Publication(payload, kind, info=info, tags=all_tags or None, key=key)
-        return await self.effects.publish(
-            channel, publication, self.policy.options(channel), idempotency_key, publisher
+        return await self.publishing.publish(
+            channel,
+            payload,
+            kind,
+            key=key,
+            tags=all_tags or None,
+            info=info,
+            idempotency_key=idempotency_key,
+            publisher=publisher,
         )
 
     async def history(

@@ -431,3 +431,19 @@ def test_joins_and_leaves_are_told_to_those_who_watch() -> None:
     turns.hub.detach(slot)
     turns.hub.joined("c", ClientInfo("u", "2"), 5)
     assert len(watcher.pushes) == 2
+
+
+def test_what_waits_for_the_flush_goes_right_before_it_and_once() -> None:
+    turns = Turns()
+    _, wire = turns.slot()
+    assert not turns.hub.is_due
+    turns.publish(1)
+    assert turns.hub.is_due
+    turns.hub.before_flush(lambda: wire.writes.append(b"reply "))
+    assert wire.writes == []
+    turns.end()
+    assert wire.writes == [b"reply ", b"e/1 "]
+    assert not turns.hub.is_due
+    turns.publish(2)
+    turns.end()
+    assert wire.writes == [b"reply ", b"e/1 ", b"e/2 "]

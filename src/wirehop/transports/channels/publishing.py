@@ -59,7 +59,7 @@ class Publishing:
             host.refuse(exchange, refusal.code.number, refusal.message)
             return
         try:
-            position = await node.effects.publish_for_guest(channel, data, kind, event=event, key=key)
+            position = await node.publishing.for_guest(channel, data, kind, event=event, key=key)
         except Refused as refused:
             host.refuse(exchange, refused.code.number, refused.message)
         except IdempotencyConflict as conflict:
