@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from wirehop.node.wire import Wire
 
 NEVER = float("inf")
+_COUNTED, _AT_ONCE = 65_536, 1_048_576
+"""Bytes of replies from which a session's turn of the loop is watched, and after which it is over for the session."""
 _AFTER_REPLIES = (SendMissed, SendTail, Close, Enter)
 
 
@@ -50,9 +52,12 @@ class Driver:
         "_has_read",
         "_has_written",
         "_held",
+        "_is_full",
         "_is_running",
+        "_is_watched",
         "_outbox",
         "_outbox_size",
+        "_written",
         "carries_bytes",
         "credential",
         "drops",
@@ -99,7 +104,10 @@ class Driver:
         self._outbox_size = 0
         self._due = NEVER
         self._has_read = False
+        self._is_full = False  # the wire, as it says itself
         self._is_running = False
+        self._is_watched = False
+        self._written = 0  # bytes of replies, in this turn of the loop if it is watched
         self._has_written = False  # publications from history, since the last turn of `_run`
 
     # ---- what the transport calls ------------------------------------------------------------------------------------
@@ -128,11 +136,13 @@ class Driver:
     def paused(self) -> None:
         """The wire is full."""
         self.node.metrics.paused[self.wire_name] += 1
+        self._is_full = True
         self.session.paused()
         self._run()
 
     def resumed(self) -> None:
         """The wire takes bytes again."""
+        self._is_full = False
         self._flush_outbox()
         if self.session.is_paused:
             self.session.resumed(self.node.clock.now())
@@ -301,7 +311,25 @@ class Driver:
             self._wait(replies)
         else:
             self.node.metrics.sent[self.wire_name] += len(replies)
-            self.wire.send(replies)
+            self._wrote(self.wire.send(replies))
+
+    def _wrote(self, size: int) -> None:
+        """A wire says a turn of the loop later that it is full. Where commands travel apart, nobody holds them until
+        then: the session waits for the next turn by itself."""
+        if not self.session.secret:
+            return
+        self._written += size
+        if self._written > _COUNTED and not self._is_watched:
+            self._is_watched = True
+            self.node.soon(self._turned)
+        if self._written > _AT_ONCE:
+            self.session.paused()
+
+    def _turned(self) -> None:
+        is_over = self._written > _AT_ONCE
+        self._is_watched, self._written = False, 0
+        if is_over and not self._is_full and self.wire is not None:
+            self.resumed()
 
     def _wait(self, replies: list[Reply]) -> None:
         """The wire is full: keep the replies, up to the limit."""

@@ -116,6 +116,8 @@ class AsgiDuplex:
             async with asyncio.timeout(None) as scope:
                 self._scope = scope
                 while self._state == _OPEN:
+                    if self._flow.is_congested:  # or the answers to what the server has read would pile up
+                        await self._flow.relief()
                     self._take(await receive())
         except TimeoutError:
             if self._state == _OPEN:

@@ -17,11 +17,11 @@ class Outflow:
     """Implements `abc.Out`. `give_up(name, reason)` is called at the limit, or when a peer takes nothing after the end.
 
     One writer loops over `next` and reports with `sent`; whoever closes calls `end` (what waits still goes out) or
-    `discard` (it does not).
+    `discard` (it does not). Who reads what the peer sends waits for `relief` where it `is_congested`.
     """
 
-    __slots__ = ("_congestion", "_give_up", "_items", "_listener", "_loop", "_options", "_timer", "_waiter", "is_open",
-                 "progress", "size")  # fmt: skip
+    __slots__ = ("_congestion", "_give_up", "_items", "_listener", "_loop", "_options", "_relief", "_timer", "_waiter",
+                 "is_open", "progress", "size")  # fmt: skip
 
     def __init__(self, options: AsgiOptions, listener: Listener, give_up: Callable[[str, str], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -32,6 +32,7 @@ class Outflow:
         self._congestion: Congestion | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._relief: asyncio.Future[None] | None = None
         self.is_open = True
         self.size = 0
         self.progress = 0
@@ -71,7 +72,15 @@ class Outflow:
         self.progress += 1
         if self._congestion is not None and self.size <= self._options.write_low_water:
             congestion, self._congestion = self._congestion, None
+            self._relieve()
             congestion.end()
+
+    async def relief(self) -> None:
+        """Returns when it is not congested, or the server has taken nothing for `STALL_SECONDS`. For one at a time."""
+        while (congestion := self._congestion) is not None and not congestion.is_stalled:
+            self._relief = self._loop.create_future()
+            congestion.watch(lambda: -self.progress, self._relieve)
+            await self._relief
 
     def end(self) -> None:
         """Take nothing more; what waits goes out as long as the server takes it."""
@@ -98,10 +107,16 @@ class Outflow:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
+    def _relieve(self) -> None:
+        relief, self._relief = self._relief, None
+        if relief is not None and not relief.done():
+            relief.set_result(None)
+
     def _uncongest(self) -> None:
         if self._congestion is not None:
             self._congestion.cancel()
             self._congestion = None
+            self._relieve()
 
     def _expect(self, progress: int) -> None:
         seconds = self._options.close_seconds

@@ -4,6 +4,10 @@ Idle it is this object and nothing else: no parser, no buffer, no timer, no task
 something is half received. `out` is the transport itself, so that prebuilt frames go straight to it. It knows
 frames and transports; it does not know HTTP or who listens.
 
+While the write buffer is over its mark nothing is handed over: the rest of the read waits in the parser, as it came,
+and reading stops, so the replies to many small messages do not pile up behind a peer that does not take them. They go
+on when the buffer has drained, or as soon as the peer is found not to read at all (`flow`).
+
     state       leaves by
     OPEN        close() → CLOSING · the peer's close, a violation, abort(), loss → DONE
     CLOSING     the peer's close, time, loss, abort() → DONE; nothing more is received
@@ -42,6 +46,7 @@ class NativeDuplex(asyncio.Protocol):
         "_congestion",
         "_context",
         "_deflate",
+        "_is_held",
         "_late_pong",
         "_listener",
         "_max_message",
@@ -71,6 +76,7 @@ class NativeDuplex(asyncio.Protocol):
         self._congestion: Congestion | None = None
         self._close_frame: tuple[int, str] | None = None  # what we sent, while its answer is awaited
         self._late_pong: bytes | None = None
+        self._is_held = False  # reading is paused, and the parser has what is not handed over
 
     # ---- Duplex --------------------------------------------------------------------------------------------
 
@@ -103,6 +109,8 @@ class NativeDuplex(asyncio.Protocol):
         self._close_frame = (code, frame[4:].decode())
         self.out.write(frame)
         self._context.timeouts.start(Phase.CLOSE, self)
+        if self._is_held:  # its close frame may be in there, or on its way
+            self._context.loop.call_soon(self._go_on)
 
     def abort(self, reason: str) -> None:
         """Drop the connection and what is unsent."""
@@ -126,7 +134,7 @@ class NativeDuplex(asyncio.Protocol):
         """Bytes of the peer."""
         position, available = 0, len(data)
         # the common case: small unfragmented messages, whole; whatever else begins here is the parser's
-        while self._parser is None and self._state == _OPEN and available - position >= 6:
+        while self._parser is None and self._congestion is None and self._state == _OPEN and available - position >= 6:
             first, size, start = data[position], data[position + 1] - 0x80, position + 6
             if size == 126 and available - position >= 8:
                 size, start = data[position + 2] << 8 | data[position + 3], position + 8
@@ -144,11 +152,11 @@ class NativeDuplex(asyncio.Protocol):
             data = data[position:]
         if not data or self._state == _DONE:
             return
-        parser = self._parser or WebSocketParser(self._max_message, inflates=self._deflate is not None)
-        events = parser.feed(data)
-        self._parser = None if parser.is_at_rest else parser
-        for event in events:
-            self._handle(event)
+        if self._parser is None:
+            self._parser = WebSocketParser(self._max_message, inflates=self._deflate is not None)
+        self._parser.add(data)
+        if not self._is_held:
+            self._hand_over(self._parser)
 
     def eof_received(self) -> None:
         """The peer will send no more. Half a WebSocket is none: it ends."""
@@ -174,10 +182,39 @@ class NativeDuplex(asyncio.Protocol):
         pong, self._late_pong = self._late_pong, None
         if pong is not None and self._state == _OPEN:
             self.out.write(pong)
+        if self._is_held:  # not from in here: loops may be in the middle of writing
+            self._context.loop.call_soon(self._go_on)
         if congestion is not None:
             congestion.end()
 
     # ---- within --------------------------------------------------------------------------------------------
+
+    def _hand_over(self, parser: WebSocketParser) -> None:
+        """All that is whole, in order, until the buffer is full."""
+        while self._state != _DONE:
+            congestion = self._congestion
+            if congestion is not None and self._state == _OPEN and not congestion.is_stalled and parser.has_more:
+                congestion.watch(self._transport.get_write_buffer_size, self._go_on)
+                if not self._is_held:
+                    self._is_held = True
+                    if not self._transport.is_closing():
+                        self._transport.pause_reading()
+                return
+            event = parser.next()
+            if event is None:
+                break
+            self._handle(event)
+        if self._parser is not None and parser.is_at_rest:
+            self._parser = None
+        if self._is_held:
+            self._is_held = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def _go_on(self) -> None:
+        """With what was held; harmless if nothing is."""
+        if self._is_held and self._parser is not None:
+            self._hand_over(self._parser)
 
     def _receive(self, data: bytes, is_binary: bool) -> None:
         try:

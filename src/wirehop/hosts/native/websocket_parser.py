@@ -1,10 +1,12 @@
 """Frames of a client to messages (RFC 6455 section 5), without I/O.
 
-`feed` takes bytes in any chunking and returns what they complete; any chunking gives the same events. It
+`add` takes bytes in any chunking and `next` gives one by one what they complete, so that whoever takes no more for a
+while leaves the rest as it came, compressed where it was; any chunking gives the same events. It
 never raises for what a peer sent: a violation is one last `Failed` with the code to close with, after which
 the parser is deaf. Every check that needs the header only is made before the payload is stored, so what it
-keeps is at most one message of `max_message` bytes, one control frame and one read. Where permessage-deflate was
-agreed (RFC 7692), a compressed message counts as what it inflates to, and is inflated no further than its limit.
+keeps is at most one message of `max_message` bytes, one control frame and what was added and not taken. Where
+permessage-deflate was agreed (RFC 7692), a compressed message counts as what it inflates to, and is inflated no
+further than its limit.
 
     event       when
     Message     a whole text or binary message; text is valid UTF-8
@@ -71,7 +73,7 @@ class WebSocketParser:
     __slots__ = (
         "_buffer",
         "_decoder",
-        "_events",
+        "_event",
         "_inflater",
         "_inflates",
         "_is_over",
@@ -84,7 +86,7 @@ class WebSocketParser:
         self._max_message = max_message
         self._inflates = inflates
         self._buffer = bytearray()
-        self._events: list[Event] = []
+        self._event: Event | None = None  # what the frame that is being read comes to
         self._parts: bytearray | None = None  # payload of an unfinished fragmented message
         self._parts_opcode = 0
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -96,32 +98,44 @@ class WebSocketParser:
         """Whether nothing is half received, so that a fresh parser would go on the same."""
         return not self._buffer and self._parts is None and not self._is_over
 
-    def feed(self, data: bytes) -> list[Event]:
-        """What `data` completes, in order."""
-        if self._is_over:
-            return []
-        buffer = self._buffer
-        buffer += data
-        position = 0
-        while not self._is_over:
-            end = self._frame(buffer, position)
-            if end == position:
-                break
-            position = end
-        if self._is_over:
-            buffer.clear()
-            self._parts = None
-        else:
-            del buffer[:position]
-        events, self._events = self._events, []
-        return events
+    @property
+    def has_more(self) -> bool:
+        """Whether there are bytes that `next` has not looked at, or that are no whole frame yet."""
+        return bool(self._buffer)
 
-    def _frame(self, buffer: bytearray, start: int) -> int:
-        """Read one frame; returns its end, or `start` while it is not whole."""
-        available = len(buffer) - start
+    def add(self, data: bytes) -> None:
+        """Bytes of the peer."""
+        if not self._is_over:
+            self._buffer += data
+
+    def next(self) -> Event | None:
+        """What the bytes that were added come to next; None while that is not whole."""
+        buffer = self._buffer
+        while not self._is_over:
+            end = self._frame(buffer)
+            if end == 0:
+                return None
+            if self._is_over:
+                buffer.clear()
+                self._parts = None
+            else:
+                del buffer[:end]
+            if self._event is not None:
+                event, self._event = self._event, None
+                return event
+        return None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """All that `data` completes, in order."""
+        self.add(data)
+        return list(iter(self.next, None))
+
+    def _frame(self, buffer: bytearray) -> int:
+        """Read one frame; returns its length, or 0 while it is not whole."""
+        available = len(buffer)
         if available < 2:
-            return start
-        first, second = buffer[start], buffer[start + 1]
+            return 0
+        first, second = buffer[0], buffer[1]
         violation = self._violation(first, second)
         if violation:
             return self._fail(PROTOCOL_ERROR, violation)
@@ -129,17 +143,17 @@ class WebSocketParser:
         if size >= 126:
             header = 4 if size == 126 else 10
             if available < header:
-                return start
-            size = int.from_bytes(buffer[start + 2 : start + header], "big")
+                return 0
+            size = int.from_bytes(buffer[2:header], "big")
             if size >> 63:  # section 5.2: the most significant bit MUST be 0
                 return self._fail(PROTOCOL_ERROR, "a frame length has its top bit set")
         opcode = first & 0x0F
         if opcode < _CLOSE and size > self._room(first):
             return self._fail_too_big()
-        payload = start + header + 4
+        payload = header + 4
         end = payload + size
-        if len(buffer) < end:
-            return start
+        if available < end:
+            return 0
         data = apply_mask(bytes(buffer[payload:end]), bytes(buffer[payload - 4 : payload]))
         if opcode >= _CLOSE:
             self._control(opcode, data)
@@ -183,7 +197,7 @@ class WebSocketParser:
             if opcode == _TEXT and not is_text(data):
                 self._fail_invalid_text()
             else:
-                self._events.append(Message(data, opcode == _BINARY))
+                self._event = Message(data, opcode == _BINARY)
             return
         if self._parts is None:
             self._parts = bytearray()
@@ -207,14 +221,14 @@ class WebSocketParser:
                 return
         self._parts += data
         if is_final:
-            self._events.append(Message(bytes(self._parts), self._parts_opcode == _BINARY))
+            self._event = Message(bytes(self._parts), self._parts_opcode == _BINARY)
             self._parts = self._decoder = self._inflater = None
 
     def _control(self, opcode: int, data: bytes) -> None:
         if opcode == _PING:
-            self._events.append(Pinged(data))
+            self._event = Pinged(data)
         elif opcode == _PONG:
-            self._events.append(Ponged(data))
+            self._event = Ponged(data)
         else:
             self._close(data)
 
@@ -222,7 +236,7 @@ class WebSocketParser:
         """Section 5.5.1 and 7.4."""
         self._is_over = True
         if not data:
-            self._events.append(Closed(_NO_CODE, ""))
+            self._event = Closed(_NO_CODE, "")
             return
         if len(data) == 1:
             self._fail(PROTOCOL_ERROR, "a close frame with half a code")
@@ -232,14 +246,14 @@ class WebSocketParser:
             self._fail(PROTOCOL_ERROR, f"close code {code} must not be sent")
             return
         try:
-            self._events.append(Closed(code, data[2:].decode()))
+            self._event = Closed(code, data[2:].decode())
         except UnicodeDecodeError:
             self._fail(INVALID_DATA, "a close reason is not UTF-8", "websocket.invalid_text")
 
     def _fail(self, code: int, reason: str, name: str = "websocket.protocol_error") -> int:
         self._is_over = True
         self._inflater = None
-        self._events.append(Failed(code, reason, name))
+        self._event = Failed(code, reason, name)
         return -1
 
     def _fail_too_big(self) -> int:

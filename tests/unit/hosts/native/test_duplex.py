@@ -212,7 +212,7 @@ def test_an_idle_websocket_holds_no_parser_buffer_or_timer(app: App, host: Host)
             held = [getattr(wire, name) for name in type(wire).__slots__]
             return [part for part in held if part is not None]
 
-        assert len(host.call(parts)) == 6  # out and transport, context, listener, a limit, a state
+        assert len(host.call(parts)) == 7  # out and transport, context, listener, a limit, a state, a flag
         context = host.server._context
         assert context is not None
         assert host.call(lambda: sum(map(context.timeouts.count, range(6)))) == 0  # type: ignore[arg-type]
