@@ -1,0 +1,78 @@
+"""Commands that run once: their replies are kept until the client says that it has them.
+
+Theory. A client that does not hear of a command sends it again, over whatever wire it has then. What must not run
+twice (publish, rpc) holds an entry from its start until its number is acknowledged; the same number again gets the
+kept reply, or waits for the running one. Entries are never thrown away to make room: more than may be are refused by
+the caller, which closes the session. Only the bytes of a reply may be let go, where they do not fit: then the number
+says that the outcome is unknown to whoever asks again, which is true and is not "run it again".
+"""
+
+from msgspec import Struct
+
+from wirehop.core import codes
+from wirehop.core.effects import Failure
+from wirehop.core.messages import Reply
+from wirehop.core.replies import refusal
+
+
+class Answered(Struct, frozen=True):
+    """The reply of a command that has run; `size` is what it counts for, in bytes."""
+
+    reply: Reply
+    size: int
+
+
+class OnceOnly:
+    """Entries by command number. `max_bytes` bounds the kept replies."""
+
+    __slots__ = ("_entries", "bytes", "max_bytes")
+
+    def __init__(self, *, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.bytes = 0  # of kept replies
+        self._entries: dict[int, Answered | None] = {}  # None: it is running
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def begin(self, number: int) -> None:
+        """The command starts."""
+        self._entries[number] = None
+
+    def answered(self, number: int, reply: Reply, size: int) -> None:
+        """It has run. A reply that does not fit is kept as 120."""
+        if number not in self._entries:
+            return
+        if self.bytes + size > self.max_bytes:
+            reply, size = unknown(number), 0
+        self._entries[number] = Answered(reply, size)
+        self.bytes += size
+
+    def repeated(self, number: int) -> Reply | None:
+        """What the number gets that was accepted before: the kept reply; 120 where nothing is known of it any more;
+        None where the reply is still to come."""
+        if number not in self._entries:
+            return unknown(number)
+        entry = self._entries[number]
+        return None if entry is None else entry.reply
+
+    def acknowledge(self, acked: tuple[int, ...]) -> None:
+        """The client has the replies to all numbers up to the first, and to each of the others. What still runs was
+        answered to nobody, so it stays."""
+        if not acked:
+            return
+        upto, others = acked[0], frozenset(acked[1:])
+        for number in [each for each in self._entries if each <= upto or each in others]:
+            entry = self._entries[number]
+            if entry is not None:
+                self.bytes -= entry.size
+                del self._entries[number]
+
+    def running(self) -> list[int]:
+        """The numbers that have started and are not answered."""
+        return [number for number, entry in self._entries.items() if entry is None]
+
+
+def unknown(number: int) -> Reply:
+    """The outcome of the command is not known here."""
+    return refusal(number, Failure(codes.OUTCOME_UNKNOWN))
