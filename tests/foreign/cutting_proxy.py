@@ -30,21 +30,37 @@ class CuttingProxy:
             writer.transport.abort()
 
     async def stop(self) -> None:
+        """Let go of everything, also of connections that are being made."""
         assert self._server is not None
         self._server.close()
+        self.is_open = False
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self.is_open:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._writers.add(writer)
+        try:
+            if self.is_open:
+                await self._connect(reader, writer)
+        except OSError:
+            pass  # the target is gone
+        finally:
             writer.transport.abort()
-            return
+            self._writers.discard(writer)
+            self._tasks.discard(task)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         away_reader, away_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        self._writers |= {writer, away_writer}
-        for source, sink in ((reader, away_writer), (away_reader, writer)):
-            task = asyncio.create_task(self._forward(source, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._writers.add(away_writer)
+        try:
+            if self.is_open and not writer.is_closing():  # it may have been cut meanwhile
+                await asyncio.gather(self._forward(reader, away_writer), self._forward(away_reader, writer))
+        finally:
+            away_writer.transport.abort()
+            self._writers.discard(away_writer)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -52,4 +68,3 @@ class CuttingProxy:
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()
-        self._writers.discard(writer)
