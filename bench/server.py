@@ -11,7 +11,6 @@ import argparse
 import logging
 import resource
 import sys
-from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
@@ -20,7 +19,7 @@ from msgspec.structs import replace
 
 from wirehop import Client, Namespace, Node
 from wirehop.core.errors import SettingsError
-from wirehop.serve import batch_sender, run
+from wirehop.running import batch_sender, run
 
 
 async def echo(_client: Client, data: Raw) -> Raw:
@@ -39,7 +38,7 @@ def choose_sender(node: Node, sender: str) -> None:
 def check(node: Node) -> None:
     """End with a sentence where the sender does not work here."""
     try:
-        found = batch_sender(node.settings.server, Counter())
+        found = batch_sender(node.settings.server, node.metrics)
     except SettingsError as error:
         sys.exit(str(error))
     if found is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wirehop.core.messages import Position
     from wirehop.mount import AsgiApp
     from wirehop.node import Client, Connecting, Node, User
-    from wirehop.serve import run, serve
+    from wirehop.running import run, serve
     from wirehop.settings import Namespace, Settings
 
 _HOMES = {
@@ -30,8 +30,8 @@ _HOMES = {
     "Settings": "wirehop.settings",
     "User": "wirehop.node",
     "WirehopError": "wirehop.core.errors",
-    "run": "wirehop.serve",
-    "serve": "wirehop.serve",
+    "run": "wirehop.running",
+    "serve": "wirehop.running",
 }
 
 __all__ = [

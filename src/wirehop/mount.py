@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 from wirehop.core.errors import LocalProtocolError
 from wirehop.hosts.asgi import AsgiHost, AsgiOptions, StopSignals
@@ -74,11 +75,25 @@ class AsgiApp:
         path = local_path(scope)
         if self._app is not None and not (path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/")):
             await self._app(scope, receive, send)
+        elif prefix and path == prefix and self._has_pages and scope["type"] == "http":
+            await self._add_slash(scope, send)
         elif self._loop is not asyncio.get_running_loop():
             raise LocalProtocolError("an AsgiApp", "running on another event loop", "requests on this one")
         else:
             base = (scope.get("root_path") or "").rstrip("/") + prefix
             await host.serve(scope, receive, send, path=path[len(prefix) :] or "/", base=base)
+
+    @property
+    def _has_pages(self) -> bool:
+        return self.node.settings.dev
+
+    async def _add_slash(self, scope: Scope, send: Send) -> None:
+        """Send a browser to where the relative addresses of the start page hold."""
+        place = f"./{quote(self._prefix.rpartition('/')[2])}/".encode()
+        query = scope.get("query_string") or b""
+        headers = [(b"location", place + b"?" + query if query else place), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 307, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
     # ---- life ----------------------------------------------------------------------------------------------
 

@@ -1,28 +1,20 @@
 """One node for each test, and one wire after the other: a behaviour is written once and runs on all of them."""
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `node_under_test`: tests are no package
+sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one: tests are no package
 
 from node_under_test import Server, running
+from wire_fixtures import dial, wire, wire_name  # noqa: F401 - fixtures
 
-from wirehop.testing.wires import WIRES, Conversation, open_wire
-
-Open = Callable[..., Any]
 ON_BOTH_HOSTS = {"test_channel_urls", "test_connect", "test_polls", "test_recovery", "test_sse_and_emulation"}
 NATIVE = {"test_event_stream_has_exactly_these_headers", "test_the_stream_has_exactly_the_headers_of_an_event_stream"}
 """What only the native host promises."""
-
-
-@pytest.fixture(params=WIRES)
-def wire_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -43,27 +35,3 @@ async def server(request: pytest.FixtureRequest, host_name: str) -> AsyncIterato
     """A running node. `@pytest.mark.parametrize("server", [dict(limits=…)], indirect=True)` changes its settings."""
     async with running(host_name=host_name, **getattr(request, "param", {})) as server:
         yield server
-
-
-@pytest_asyncio.fixture
-async def dial(server: Server, wire_name: str) -> AsyncIterator[Callable[..., Conversation]]:
-    """`dial()`: a conversation on this test's wire, not connected yet. All are closed at the end."""
-    opened: list[Conversation] = []
-
-    def dial(name: str = wire_name, **options: Any) -> Conversation:
-        wire = open_wire(name, server.port, **options)
-        opened.append(wire)
-        return wire
-
-    yield dial
-    for wire in opened:
-        await wire.close()
-
-
-@pytest_asyncio.fixture
-async def wire(dial: Callable[..., Conversation]) -> Conversation:
-    """A connected conversation."""
-    wire = dial()
-    reply = await wire.connect()
-    assert "connect" in reply, reply
-    return wire

@@ -191,7 +191,7 @@ async def test_the_page_and_what_it_needs_are_served_without_dev_and_nothing_els
     assert "unsafe" not in policy
     assert b"<script>" not in answer.body
     assert b"style=" not in answer.body
-    assert (await server.request("GET", "/admin")).header("location") == "/admin/"
+    assert (await server.request("GET", "/admin")).header("location") == "./admin/"
     for path in ("/", "/chat/", "/monitor/", "/monitor/monitor.js"):
         assert (await server.request("GET", path)).status == 404, path
 

@@ -20,7 +20,8 @@ from wirehop.hosts.native.uring import probe
 from wirehop.hosts.native.uring_batch import RingBatch, RingSender
 from wirehop.hub import cohort, hub
 from wirehop.node import Node
-from wirehop.serve import batch_sender
+from wirehop.node.metrics import Metrics
+from wirehop.running import batch_sender
 from wirehop.settings.tree import Server as ServerSettings
 from wirehop.testing.clock import CountingIds
 
@@ -54,7 +55,7 @@ async def serving(*, smallest: int | None) -> AsyncIterator[Server]:
         ring = probe()
         if isinstance(ring, str):
             pytest.skip(ring)
-        node.hub.sender = sender = RingSender(ring, node.metrics.errors)
+        node.hub.sender = sender = RingSender(ring, node.metrics.errors, node.metrics.gone)
         sender.smallest = smallest
     try:
         async with running(node) as server:
@@ -216,15 +217,17 @@ def test_own_replies_and_publications_of_one_turn_are_in_order(play: Callable[[A
 
 
 def test_the_setting_says_whether_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    errors: Counter[str] = Counter()
-    assert batch_sender(ServerSettings(batch_sender="off"), errors) is None
-    found = batch_sender(ServerSettings(batch_sender="on"), errors)
+    metrics = Metrics()
+    assert batch_sender(ServerSettings(batch_sender="off"), metrics) is None
+    found = batch_sender(ServerSettings(batch_sender="on"), metrics)
     assert found is not None
+    assert found.errors is metrics.errors
+    assert found.gone is metrics.gone
     found.close()
-    assert batch_sender(ServerSettings(certificate="x.pem"), errors) is None
+    assert batch_sender(ServerSettings(certificate="x.pem"), metrics) is None
     with pytest.raises(SettingsError, match="own bytes"):
-        batch_sender(ServerSettings(certificate="x.pem", batch_sender="on"), errors)
-    monkeypatch.setattr("wirehop.serve.probe", lambda: "it is not there")
-    assert batch_sender(ServerSettings(), errors) is None
+        batch_sender(ServerSettings(certificate="x.pem", batch_sender="on"), metrics)
+    monkeypatch.setattr("wirehop.running.probe", lambda: "it is not there")
+    assert batch_sender(ServerSettings(), metrics) is None
     with pytest.raises(SettingsError, match="it is not there"):
-        batch_sender(ServerSettings(batch_sender="on"), errors)
+        batch_sender(ServerSettings(batch_sender="on"), metrics)

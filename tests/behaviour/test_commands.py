@@ -79,6 +79,21 @@ async def test_subscribing_twice_is_105_and_for_who_numbers_commands_a_new_start
         assert reply["error"]["code"] == 105
 
 
+async def test_a_filter_by_tags_is_refused_and_not_ignored(server: Server, wire: Conversation) -> None:
+    refused = await error(wire, "subscribe", channel="quiet:a", tf={"key": "colour", "cmp": "eq", "val": "red"})
+    assert (refused["code"], refused["message"]) == (107, "this server does not filter by tags (tf)")
+    assert not server.node.hub.channels
+    assert "epoch" in await result(wire, "subscribe", channel="quiet:a")
+
+
+async def test_who_has_no_name_is_shown_with_an_empty_one(wire: Conversation) -> None:
+    await wire.request("subscribe", channel="news", join_leave=True)
+    nobody = {"user": "", "client": wire.client}
+    assert (await result(wire, "presence", channel="news"))["presence"] == {wire.client: nobody}
+    await wire.request("publish", channel="news", data=1)
+    assert (await wire.publications(1))[0]["info"] == nobody
+
+
 async def test_the_subscribe_reply_comes_before_own_publications_sent_with_it(wire: Conversation) -> None:
     subscribe = wire.command("subscribe", channel="news")
     publishes = [wire.command("publish", channel="news", data=n) for n in range(5)]

@@ -278,6 +278,31 @@ async def test_a_connect_that_fits_no_url_works(server: Server, dial: Dial) -> N
     assert seen == ["x" * 20_000]
 
 
+async def test_a_connect_handler_that_takes_too_long_refuses_the_session_and_is_cancelled(dial: Dial) -> None:
+    from node_under_test import running
+
+    from wirehop.testing.wires import open_wire
+
+    cancelled: list[str] = []
+    async with running(limits=limits(handler_timeout=0.05)) as server:
+
+        @server.node.on_connect
+        async def connect(_connecting: Connecting) -> None:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append("connect")
+                raise
+
+        wire = open_wire(dial().name, server.port)
+        try:
+            reply = await wire.connect()
+            assert reply["error"]["code"] == 100
+            assert cancelled == ["connect"]
+        finally:
+            await wire.close()
+
+
 async def test_handler_that_takes_too_long_is_answered_100(dial: Dial) -> None:
     from node_under_test import running
 

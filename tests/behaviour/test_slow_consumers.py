@@ -113,7 +113,7 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
         ring = probe()
         if isinstance(ring, str):
             pytest.skip(ring)
-        node.hub.sender = sender = RingSender(ring, node.metrics.errors)
+        node.hub.sender = sender = RingSender(ring, node.metrics.errors, node.metrics.gone)
         sender.smallest = 1
         request.addfinalizer(sender.close)
     async with running(node, options=options) as server:

@@ -43,14 +43,14 @@ class Chat:
 
     # ---- the connection
 
-    def wait_live(self, seconds: float = 8.0) -> None:
+    def wait_live(self, seconds: float = 30.0) -> None:
         """Until the state says live."""
         try:
             wait(self.page, f"{_STATE}?.textContent.trim() === 'live'", seconds=seconds)
         except Exception as error:
             raise AssertionError(f"{self.name} on {self.wire} is not live but {self.state!r}") from error
 
-    def wait_not_live(self, seconds: float = 8.0) -> None:
+    def wait_not_live(self, seconds: float = 30.0) -> None:
         """Until the state says anything else."""
         wait(self.page, f"{_STATE}.textContent.trim() !== 'live'", seconds=seconds)
 
@@ -88,7 +88,7 @@ class Chat:
         """The messages, top to bottom."""
         return self.page.evaluate(_TEXTS)
 
-    def wait_text(self, text: str, seconds: float = 8.0) -> None:
+    def wait_text(self, text: str, seconds: float = 30.0) -> None:
         """Until this message is there."""
         try:
             wait(self.page, f"text => {_TEXTS}.includes(text)", text, seconds=seconds)
@@ -109,7 +109,7 @@ class Chat:
         assert len(found) == 1, f"{text!r} is there {len(found)} times for {self.name} on {self.wire}"
         return found[0]
 
-    def wait_people(self, *names: str, seconds: float = 8.0) -> None:
+    def wait_people(self, *names: str, seconds: float = 30.0) -> None:
         """Until exactly these people are shown."""
         people = "[...document.querySelectorAll('[data-testid=people] li')].map(li => li.textContent)"
         expression = f"""names => {{
@@ -122,7 +122,7 @@ class Chat:
             shown = self.page.get_by_test_id("people").inner_text()
             raise AssertionError(f"{self.name} on {self.wire} sees {shown!r}, not {names}") from error
 
-    def wait_typing(self, name: str = "", seconds: float = 8.0) -> None:
+    def wait_typing(self, name: str = "", seconds: float = 30.0) -> None:
         """Until the line says that `name` is typing; without a name: until nobody is."""
         line = "document.querySelector('[data-testid=typing]').textContent.trim()"
         try:

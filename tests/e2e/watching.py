@@ -12,7 +12,7 @@ NETWORK = re.compile(
     r"connection to .* was interrupted|NetworkError|ERR_INTERNET_DISCONNECTED"
 )
 """What browsers say of their own accord when the network is gone."""
-ACTION_MILLISECONDS = 8_000
+ACTION_MILLISECONDS = 30_000
 
 OpenPage = Callable[..., Page]
 
@@ -67,6 +67,6 @@ def page_opener(watch: Watch) -> Iterator[OpenPage]:
             context.close()
 
 
-def wait(page: Page, expression: str, argument: object = None, *, seconds: float = 8.0) -> Any:
+def wait(page: Page, expression: str, argument: object = None, *, seconds: float = 30.0) -> Any:
     """Wait in the page until the expression is true; its value."""
     return page.wait_for_function(expression, arg=argument, timeout=seconds * 1000, polling=40).json_value()

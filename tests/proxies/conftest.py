@@ -1,9 +1,8 @@
 """A node behind a proxy for each test: the fixtures of tests/behaviour, of which one port is the proxy's."""
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "behaviour"))  # tests are no
 sys.path.insert(0, str(Path(__file__).parent))
 
 from node_under_test import Server, running
+from wire_fixtures import dial, wire, wire_name  # noqa: F401 - fixtures
 
 from proxies import NAMES, Proxy, in_front
 from wirehop.hosts.native import HostOptions
-from wirehop.testing.wires import WIRES, Conversation, open_wire
 
 for module in (Path(__file__).parents[1] / "behaviour").glob("test_*.py"):
     pytest.register_assert_rewrite(module.stem)
@@ -24,11 +23,6 @@ BEHIND = HostOptions(trusted_proxies=("127.0.0.1/32",))
 
 @pytest.fixture(params=NAMES)
 def proxy_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=WIRES)
-def wire_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
@@ -48,27 +42,3 @@ async def server(behind: tuple[Server, Proxy]) -> Server:
     server, proxy = behind
     server.port = proxy.port
     return server
-
-
-@pytest_asyncio.fixture
-async def dial(server: Server, wire_name: str) -> AsyncIterator[Callable[..., Conversation]]:
-    """`dial()`: a conversation on this test's wire, not connected yet. All are closed at the end."""
-    opened: list[Conversation] = []
-
-    def dial(name: str = wire_name, **options: Any) -> Conversation:
-        wire = open_wire(name, server.port, **options)
-        opened.append(wire)
-        return wire
-
-    yield dial
-    for wire in opened:
-        await wire.close()
-
-
-@pytest_asyncio.fixture
-async def wire(dial: Callable[..., Conversation]) -> Conversation:
-    """A connected conversation."""
-    wire = dial()
-    reply = await wire.connect()
-    assert "connect" in reply, reply
-    return wire

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import wirehop
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "wirehop"
 PURE = sorted([*(SOURCE / "core").glob("*.py"), *(SOURCE / "codecs").glob("*.py"), SOURCE / "client" / "machine.py"])
@@ -22,6 +24,8 @@ MAY_IMPORT = {
     "binascii",
     "collections",
     "enum",
+    "hashlib",
+    "hmac",
     "operator",
     "re",
     "struct",
@@ -102,3 +106,12 @@ def test_the_contracts_of_import_linter_hold() -> None:
     result = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "0 broken" in result.stdout
+
+
+def test_no_public_name_is_that_of_a_module_which_would_take_its_place_once_it_is_imported() -> None:
+    modules = {path.stem for path in SOURCE.glob("*.py")} | {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+    names = {name for name in wirehop.__all__ if not name.startswith("__")}
+    assert names & modules == set()
+    program = "import wirehop; wirehop.run; import wirehop.cli.serve; print(type(wirehop.serve).__name__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout.split() == ["function"]

@@ -18,7 +18,7 @@ from wirehop.bench.processes import run_child
 from wirehop.bench.words import ECHO_METHOD, Started, Used
 from wirehop.hosts.native import NativeServer
 from wirehop.node import Client, Node
-from wirehop.serve import serve
+from wirehop.running import serve
 from wirehop.settings.tree import Namespace, Server, Settings
 
 

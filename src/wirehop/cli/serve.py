@@ -12,13 +12,15 @@ from wirehop.hosts.native import NativeServer
 from wirehop.logs import configure
 from wirehop.node.node import Node
 from wirehop.pages.app import demo_node, publish_monitor
-from wirehop.serve import run_loop
-from wirehop.serve import serve as serve_node
+from wirehop.running import run_loop
+from wirehop.running import serve as serve_node
 from wirehop.settings.flags import settings_options
 from wirehop.settings.load import Flags, load
 from wirehop.settings.tree import Settings
 from wirehop.version import __version__
 
+WIRES = ("websocket", "sse", "stream", "poll", "jsonp", "channels")
+"""As the settings of `transports` call them."""
 DEV = "development mode: anyone on this machine may subscribe, publish and read everything"
 
 
@@ -31,6 +33,8 @@ def serve(flags: Flags, app: str | None) -> None:
     settings = loaded.settings
     configure(settings.server.log_format, settings.server.log_level)
     node = load_app(app, loaded) if app else demo_node(settings) if settings.dev else Node(settings)
+    settings = node.settings
+    configure(settings.server.log_format, settings.server.log_level)  # again: an application may say it in its code
     background = (publish_monitor,) if settings.dev and not app else ()
     work = serve_node(node, started=lambda server: say_hello(server, settings), background=background)
     try:
@@ -41,6 +45,16 @@ def serve(flags: Flags, app: str | None) -> None:
         who = holder(settings.server.port)
         by = f" by {who}" if who else ""
         raise SettingsError(f"{error}{by}; --port 0 takes a free one", key=error.key) from None
+
+
+def offers(url: str, settings: Settings) -> list[str]:
+    """What is there, a line each: the wires, and the pages with their addresses."""
+    lines = ["wires: " + ", ".join(name for name in WIRES if getattr(settings.transports, name))]
+    if settings.dev:
+        lines.append(f"demos: {url}/chat/  {url}/monitor/")
+    if settings.dev or settings.admin.password:
+        lines.append(f"admin: {url}/admin/")
+    return lines
 
 
 def say_hello(server: NativeServer, settings: Settings) -> None:
@@ -58,10 +72,7 @@ def say_hello(server: NativeServer, settings: Settings) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
-    lines = [Text(url, style="bold")]
-    wires = [name for name in ("websocket", "sse", "poll", "jsonp", "channels") if getattr(settings.transports, name)]
-    lines.append(Text("wires: " + ", ".join(wires)))
+    lines = [Text(url, style="bold"), *map(Text, offers(url, settings))]
     if settings.dev:
-        lines.append(Text(f"demos: {url}/chat/  {url}/monitor/"))
         lines.append(Text(DEV, style="yellow"))
     Console().print(Panel(Text("\n").join(lines), title=f"wirehop {__version__}", expand=False))

@@ -56,6 +56,7 @@ SUBSCRIBE_REQUEST = Message(
     Field("positioned", 9, BOOL),
     Field("recoverable", 10, BOOL),
     Field("join_leave", 11, BOOL),
+    Field("tf", 13, RAW),
     Field("flag", 14, INT64),
 )
 CONNECT_REQUEST = Message(

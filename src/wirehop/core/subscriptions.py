@@ -43,6 +43,8 @@ from wirehop.core.replies import result_reply
 from wirehop.core.slot import Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
 from wirehop.core.subscription import Subscription, SubscriptionState
 
+NO_FILTERS = "this server does not filter by tags (tf)"
+
 
 class OpenCall(Struct, frozen=True):
     """A call that is open: for a command (`command_id`, `kind`), or for a subscription."""
@@ -106,6 +108,9 @@ class Subscriptions:
         """A subscribe command. `replaces`: a channel that is held already begins again (else 105)."""
         request, host = command.subscribe, self._host
         assert request is not None
+        if request.has_filter:
+            host.fail(command.id, Failure(codes.BAD_REQUEST, NO_FILTERS))
+            return
         held = self.by_channel.get(request.channel)
         if held is not None and (not replaces or held.is_by_server):
             host.fail(command.id, Failure(codes.ALREADY_SUBSCRIBED))

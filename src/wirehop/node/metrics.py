@@ -24,6 +24,7 @@ class Metrics:
         self.closed: Counter[tuple[str, int]] = Counter()  # sessions, by transport and code
         self.dropped: Counter[str] = Counter()  # by what was dropped
         self.errors: Counter[str] = Counter()  # by where
+        self.gone: Counter[str] = Counter()  # connections that a send found dead, by where
         self.api: Counter[tuple[str, int]] = Counter()  # commands of the server API, by method and code (0: success)
 
 
@@ -60,6 +61,7 @@ class NodeCollector:
         for name, text, counter in (
             ("wirehop_dropped", "What was dropped, by reason.", metrics.dropped),
             ("wirehop_errors", "Failures, by where.", metrics.errors),
+            ("wirehop_gone", "Connections that a send found dead, by where.", metrics.gone),
             ("wirehop_paused", "How often a wire was full, by transport.", metrics.paused),
         ):
             family = CounterMetricFamily(name, text, labels=["reason"])

@@ -108,10 +108,8 @@ class Node:
         self.interest = Interest(self)
         self.hub = Hub(self._later, lambda channel: self.policy.options(channel).coalesce, clock=self.clock.now)
         self.wheel = Wheel(self.clock.now, self._later)
-        memory = self._memory_broker() if broker is None or presence_store is None else None
-        self.broker: Broker = broker if broker is not None else _must(memory)
-        self.publish_at_once: PublishAtOnce | None = getattr(self.broker, "publish_at_once", None)
-        self.presence_store: PresenceStore = presence_store if presence_store is not None else _must(memory)
+        self._own_broker, self._own_presence = broker is None, presence_store is None
+        self._choose_broker(broker, presence_store)
         self.id = self.ids.new()
         self.sessions: dict[str, Driver] = {}
         self._by_user: dict[str, dict[Driver, None]] = {}
@@ -135,6 +133,9 @@ class Node:
         self.patience = Patience(settings.limits.handler_timeout)
         self.policy = Policy(settings.namespaces)
         self.auth = Auth(settings.auth, self.clock, self.ids)
+        self._choose_broker(
+            None if self._own_broker else self.broker, None if self._own_presence else self.presence_store
+        )
 
     # ---- handlers
     # ------------------------------------------------------------------------------------------------------
@@ -504,6 +505,13 @@ class Node:
     def _later(self, delay: float, callback: Callable[[], None]) -> object:
         loop = self._loop or asyncio.get_running_loop()
         return loop.call_later(delay, callback) if delay > 0 else loop.call_soon(callback)
+
+    def _choose_broker(self, broker: Broker | None, presence_store: PresenceStore | None) -> None:
+        """Those that were given, else what the settings name."""
+        memory = self._memory_broker() if broker is None or presence_store is None else None
+        self.broker: Broker = broker if broker is not None else _must(memory)
+        self.presence_store: PresenceStore = presence_store if presence_store is not None else _must(memory)
+        self.publish_at_once: PublishAtOnce | None = getattr(self.broker, "publish_at_once", None)
 
     def _memory_broker(self) -> MemoryBroker:
         url = self.settings.broker.url

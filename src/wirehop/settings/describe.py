@@ -28,13 +28,18 @@ Every option has one name, written in the style of each source. The strongest so
 | environment | `WIREHOP_SERVER__PORT=9000` (two underscores between levels); `PORT` sets the port too |
 | file | `port = 9000` under `[server]`, in the first of: the file of `--config`, of `WIREHOP_CONFIG`, \
 `wirehop.toml`; or under `[tool.wirehop.server]` in `pyproject.toml` |
+| the application's code | `node = Node(Settings(server=Server(port=9000)))`, under `wirehop serve app:node` |
 | `--dev` | opens everything to everyone on this machine, see below |
 | default | as listed here |
 
 Durations are `500ms`, `30s`, `5m`, `1h`, `2d` or plain seconds; sizes are `64KiB`, `1MiB`, `10kB` or plain
 bytes. A list is an array in TOML and separated by commas elsewhere. A name that does not exist is an error. A
 secret can be read from a file: its variable with `_FILE` added names it. `wirehop config` shows each value
-and where it came from.
+and where it came from, but for those of an application's code: it imports none.
+
+An application's section, or namespace, counts as said where anything in it is not at its default. Then `--dev` opens
+nothing in it, and a flag, a variable or a line of a file changes just its own option. Where an application runs the
+node itself (`run`, `serve`, `AsgiApp`) only its code counts, unless it calls `wirehop.settings.load`.
 """
 
 _NAMESPACES_NOTE: Final = f"""\

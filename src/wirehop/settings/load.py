@@ -4,7 +4,8 @@
     environment    WIREHOP_SERVER__PORT=9000, PORT=9000; a secret also WIREHOP_BROKER__URL_FILE=/run/url
     file           --config, else WIREHOP_CONFIG, else wirehop.toml, else [tool.wirehop] of pyproject.toml
 
-What nobody knows is an error that suggests the nearest name. It knows sources and their order; `values` knows
+Under `wirehop serve APP` what the application's code has set comes after the file (`cli.app`). What nobody knows is an
+error that suggests the nearest name. It knows sources and their order; `values` knows
 what a value may be, `check` what contradicts what. No other place of wirehop reads the environment.
 """
 

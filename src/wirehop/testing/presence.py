@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from wirehop.core.messages import ClientInfo
-from wirehop.testing.brokers import Storage, opened
+from wirehop.testing.recorder import Storage, opened
 
 
 class PresenceSuite:

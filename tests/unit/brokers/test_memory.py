@@ -8,18 +8,10 @@ import pytest
 from wirehop.abc import IdempotencyConflict, PublishOptions
 from wirehop.brokers.memory import MemoryBroker
 from wirehop.core.messages import ClientInfo, Position
-from wirehop.testing.brokers import (
-    ALL,
-    LATEST,
-    LOG,
-    BrokerSuite,
-    Recorder,
-    Storage,
-    numbers,
-    publication,
-)
+from wirehop.testing.brokers import ALL, LATEST, LOG, BrokerSuite
 from wirehop.testing.clock import CountingIds, ManualClock
 from wirehop.testing.presence import PresenceSuite
+from wirehop.testing.recorder import Recorder, Storage, numbers, publication
 
 
 class TestMemoryBroker(BrokerSuite, PresenceSuite):

@@ -168,7 +168,7 @@ def test_a_publication_holds_its_payload_byte_for_byte_and_only_what_it_has() ->
         ),
         (
             Reply(id=1, presence=PresenceResult({"c": ClientInfo("u")}, 2)),
-            b'{"id":1,"presence":{"presence":{"c":{"user":"u"}},"rev":2}}',
+            b'{"id":1,"presence":{"presence":{"c":{"user":"u","client":""}},"rev":2}}',
         ),
         (
             Reply(id=1, presence_stats=PresenceStatsResult(0, 0)),
@@ -178,11 +178,11 @@ def test_a_publication_holds_its_payload_byte_for_byte_and_only_what_it_has() ->
         (Reply(push=Push("c", pub=PUBLICATION)), b'{"push":{"channel":"c","pub":%b}}' % WIRE_PUBLICATION),
         (
             Reply(push=Push("c", join=Join(ClientInfo("u"), 3))),
-            b'{"push":{"channel":"c","join":{"info":{"user":"u"},"rev":3}}}',
+            b'{"push":{"channel":"c","join":{"info":{"user":"u","client":""},"rev":3}}}',
         ),
         (
             Reply(push=Push("c", leave=Leave(ClientInfo("u"), 4))),
-            b'{"push":{"channel":"c","leave":{"info":{"user":"u"},"rev":4}}}',
+            b'{"push":{"channel":"c","leave":{"info":{"user":"u","client":""},"rev":4}}}',
         ),
         (
             Reply(push=Push("c", unsubscribe=Unsubscribe(2500, "x"))),
@@ -281,3 +281,9 @@ def test_a_client_reads_what_is_not_the_protocol_as_a_decode_error(data: bytes) 
     """`decode_replies` promises `msgspec.DecodeError`; bytes that are no UTF-8 and deep nesting raised others."""
     with pytest.raises(msgspec.DecodeError):
         decode_replies(data)
+
+
+def test_a_filter_by_tags_is_seen_and_null_is_none() -> None:
+    lines = (b'{"channel":"a"}', b'{"channel":"a","tf":null}', b'{"channel":"a","tf":{"key":"colour"}}')
+    found = [CODEC.decode_commands(b'{"id":1,"subscribe":%b}' % line)[0].subscribe for line in lines]
+    assert [each.has_filter for each in found if each is not None] == [False, False, True]

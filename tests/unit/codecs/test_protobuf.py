@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from centrifuge.protocol import client_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
@@ -355,3 +356,13 @@ def test_a_demanded_field_that_is_left_out_is_zero() -> None:
 
 def test_a_message_without_fields_is_nothing() -> None:
     assert TABLES["PingRequest"].write(TABLES["PingRequest"].struct()) == b""
+
+
+def test_a_filter_by_tags_as_others_write_it_is_seen() -> None:
+    theirs = client_pb2.Command(id=1)
+    theirs.subscribe.channel = "a"
+    without = CODEC.decode_commands(delimited(theirs.SerializeToString()))
+    theirs.subscribe.tf.key, theirs.subscribe.tf.cmp, theirs.subscribe.tf.val = "colour", "eq", "red"
+    with_filter = CODEC.decode_commands(delimited(theirs.SerializeToString()))
+    seen = [each.subscribe.has_filter for each in (*without, *with_filter) if each.subscribe is not None]
+    assert seen == [False, True]

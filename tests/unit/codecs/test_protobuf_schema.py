@@ -25,7 +25,7 @@ NOT_SPOKEN = {  # of the Centrifuge protocol
     "ConnectRequest.flag": "numeric channel ids",
     "ConnectResult.time": "clock",
     "SubscribeRequest.delta": "deltas",
-    "SubscribeRequest.tf": "filters by tags",
+    "SubscribeRequest.tf": "filters by tags: read as bytes, and refused",
     "SubscribeResult.delta": "deltas",
     "SubscribeResult.id": "numeric channel ids",
 }

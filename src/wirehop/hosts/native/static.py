@@ -104,8 +104,8 @@ class Static:
         if wants_directory or self._find("/".join([*segments, _INDEX])) is None:
             exchange.respond(404, (_TEXT,), b"not found\n")
             return
-        # exactly one leading slash: "//host" would lead to another site
-        place = "/" + quote(exchange.request.path.strip("/")) + "/"
+        # relative, so that it holds below any prefix; "./" keeps a name with a colon from being a scheme
+        place = f"./{quote(segments[-1])}/"
         query = exchange.request.query
         exchange.respond(301, (_TEXT, ("Location", f"{place}?{query}" if query else place)), b"")
 

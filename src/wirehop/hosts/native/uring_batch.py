@@ -75,12 +75,12 @@ class Outlet:
 class RingSender:
     """Implements `abc.BatchSender`. `errors` counts `io_uring` (the ring failed: from then on everything is written),
     `batch_unknown` (a connection was dropped, because the ring failed before it said what was sent) and `batch_write`
-    (a wire could not be written to). `gone` counts connections that a send found dead: they are aborted."""
+    (a wire could not be written to). `gone` counts, as `batch`, connections that were found dead: they are aborted."""
 
-    def __init__(self, ring: Ring, errors: "Counter[str]") -> None:
+    def __init__(self, ring: Ring, errors: "Counter[str]", gone: "Counter[str]") -> None:
         self.ring: Ring | None = ring
         self.errors = errors
-        self.gone = 0
+        self.gone = gone
         self.smallest = SMALLEST
         self.noted: set[Outlet] = set()  # in a batch, and written to by another way since
 
@@ -188,7 +188,7 @@ class RingBatch:
             self._sender.errors["batch_unknown"] += 1
             log.error("a connection is dropped: what it was sent is not known")
         else:
-            self._sender.gone += 1
+            self._sender.gone["batch"] += 1
         for batch in out.batches:
             batch._exit(out)
             batch._aside.pop(out, None)

@@ -2,6 +2,7 @@
 //
 // It knows the session protocol (JSON lines) and the positions of its subscriptions. Changing the wire closes the
 // session and opens another one from those positions; moving a session is the SDK's business, which replaces this file.
+// The server begins where this file lies, at whatever prefix.
 
 import { CONNECT_ID, WIRES, fullJitter } from "./wires.js";
 
@@ -18,6 +19,8 @@ export class CommandError extends Error {
   }
 }
 
+const HERE = new URL(".", import.meta.url).href.replace(/\/$/, "");
+
 const isFinal = (code) => (code >= 3500 && code <= 3999) || (code >= 4500 && code <= 4999);
 
 /** Fires `state` events. `state.name`: connecting, live, catching up, offline (with `nextTry`) or closed (for good). */
@@ -27,7 +30,7 @@ class Client extends EventTarget {
   #pending = new Map(); // id → command that waits for its reply
   #attempt = 0;
 
-  constructor({ url = location.origin, transport = "websocket", name = "wirehop-pages", data, token } = {}) {
+  constructor({ url = HERE, transport = "websocket", name = "wirehop-pages", data, token } = {}) {
     super();
     Object.assign(this, { url, transport, name, data, token, state: { name: "connecting" } });
     addEventListener("online", () => this.state.name === "offline" && this.reconnect());

@@ -8,7 +8,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 
 let source = null;
 
-const channelUrl = () => `/channels/${encodeURIComponent(page("channel").value.trim())}`;
+const channelUrl = () => `channels/${encodeURIComponent(page("channel").value.trim())}`;
 
 function showState(name, text) {
   page("stream-state").dataset.state = name;
@@ -52,7 +52,7 @@ async function publish() {
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 function showCurl() {
-  page("curl").textContent = `curl -H 'Content-Type: text/plain' -d ${quoted(page("text").value)} ${quoted(location.origin + channelUrl())}`;
+  page("curl").textContent = `curl -H 'Content-Type: text/plain' -d ${quoted(page("text").value)} ${quoted(new URL(channelUrl(), location.href).href)}`;
 }
 
 page("subscribe").addEventListener("submit", (event) => {

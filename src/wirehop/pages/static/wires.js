@@ -20,7 +20,7 @@ const fromLines = (text) => text.split("\n").filter(Boolean).map((line) => JSON.
 
 class WebSocketWire {
   open(base, connect, hear) {
-    this.socket = new WebSocket(base.replace(/^http/, "ws") + "/connection/websocket");
+    this.socket = new WebSocket(`${base.replace(/^http/, "ws")}/connection/websocket`);
     this.socket.onopen = () => this.send([connect]);
     this.socket.onmessage = (event) => hear.replies(fromLines(event.data));
     this.socket.onclose = (event) => hear.lost(event.code, event.reason);

@@ -62,9 +62,7 @@ class Methods:
                 responses.append(error_of(refusal))
         return {"responses": responses}
 
-    async def _publish(
-        self, channel: str, request: asked.Publish | asked.Broadcast, payload: bytes, kind: PayloadKind
-    ) -> Position:
+    async def _publish(self, channel: str, request: asked.Published, payload: bytes, kind: PayloadKind) -> Position:
         self._checked(channel)
         if request.skip_history and self._node.policy.options(channel).delivery != "signal":
             raise _not_here("skip_history: publish to a namespace with delivery 'signal' to leave nothing in history")
@@ -82,7 +80,7 @@ class Methods:
             raise Refused(codes.BAD_REQUEST, str(conflict)) from None
 
     @staticmethod
-    def _payload(request: asked.Publish | asked.Broadcast) -> tuple[bytes, PayloadKind]:
+    def _payload(request: asked.Published) -> tuple[bytes, PayloadKind]:
         if request.delta:
             raise _not_here("delta")
         if request.version or request.version_epoch:

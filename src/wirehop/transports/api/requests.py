@@ -23,10 +23,9 @@ class Since(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Position(self.epoch, self.offset)
 
 
-class Publish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Publish to one channel. `key` is this server's addition, for `latest` channels."""
+class Published(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is published, and how. `key` is this server's addition, for `latest` channels."""
 
-    channel: str = ""
     data: Raw = Raw()
     b64data: str | None = None
     tags: dict[str, str] | None = None
@@ -38,19 +37,16 @@ class Publish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version_epoch: str | None = None
 
 
-class Broadcast(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Publish(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Publish to one channel."""
+
+    channel: str = ""
+
+
+class Broadcast(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Publish the same to several channels."""
 
     channels: list[str] = []
-    data: Raw = Raw()
-    b64data: str | None = None
-    tags: dict[str, str] | None = None
-    idempotency_key: str | None = None
-    key: str | None = None
-    skip_history: bool | None = None
-    delta: bool | None = None
-    version: int | None = None
-    version_epoch: str | None = None
 
 
 class Switch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

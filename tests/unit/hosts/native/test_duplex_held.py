@@ -131,11 +131,11 @@ def talk(
 async def to_the_end(paper: Narrow) -> None:
     """Everything is read and sent."""
     for _ in range(1000):
+        await asyncio.sleep(0)  # what was drained before goes on in a turn of its own
+        await asyncio.sleep(0)
         if not paper.read() and not paper.unsent and not paper.inbox:
             break
         paper.drain(10_000)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
     assert paper.is_over or (paper.is_reading and not paper.inbox)
 
 

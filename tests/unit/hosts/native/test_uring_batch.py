@@ -168,7 +168,7 @@ def ring() -> Iterator[Ring]:
 
 @pytest.fixture
 def stage(ring: Ring, loop_name: str) -> Stage:
-    return Stage(loop_name, RingSender(ring, Counter()))
+    return Stage(loop_name, RingSender(ring, Counter(), Counter()))
 
 
 def spied(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -321,7 +321,7 @@ class Queueing(asyncio.Transport):
 
 def test_a_reply_of_this_turn_is_never_overtaken(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = spied(ring, monkeypatch)
-    sender = RingSender(ring, Counter())
+    sender = RingSender(ring, Counter(), Counter())
     ours, theirs = socket.socketpair()
     with ours, theirs:
         transport = Queueing(ours)
@@ -344,7 +344,7 @@ def test_a_reply_of_this_turn_is_never_overtaken(ring: Ring, monkeypatch: pytest
 
 def test_who_has_bytes_queued_when_it_comes_in_waits(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = spied(ring, monkeypatch)
-    sender = RingSender(ring, Counter())
+    sender = RingSender(ring, Counter(), Counter())
     ours, theirs = socket.socketpair()
     with ours, theirs:
         transport = Queueing(ours)
@@ -370,13 +370,13 @@ def test_a_peer_that_is_gone_is_aborted_and_counted_once(stage: Stage) -> None:
         batch.write(b"2")
         second.write(b"x")
         batch.write(b"3")
-        assert stage.sender.gone == 1
+        assert stage.sender.gone == {"batch": 1}
         await gone.lost
         batch.write(b"4")
         await on.got(other, b"1234")
 
     stage.play(scene)
-    assert stage.sender.gone == 1
+    assert stage.sender.gone == {"batch": 1}
     assert stage.sender.errors == {}
 
 
@@ -437,7 +437,7 @@ def test_what_is_no_outlet_is_written_to(ring: Ring) -> None:
             if data == b"2":
                 raise RuntimeError("as the test wants it")
 
-    sender = RingSender(ring, Counter())
+    sender = RingSender(ring, Counter(), Counter())
     batch = sender.batch()
     first, second = Plain(), Plain()
     batch.add(first)

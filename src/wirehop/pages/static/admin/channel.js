@@ -75,8 +75,7 @@ export class ChannelDrawer {
     const channel = this.#channel;
     const transport = this.access.wires[0];
     if (!transport) return this.#note("This server offers no wire to follow channels over.");
-    const url = new URL("..", location.href.split("#")[0]).href.replace(/\/$/, "");
-    const client = (this.#client = connect({ url, transport, name: "wirehop-admin", token: this.access.token }));
+    const client = (this.#client = connect({ transport, name: "wirehop-admin", token: this.access.token }));
     mountState(this.part("channel-state"), client);
     const seen = new Set(); // offsets: history and the first live ones may overlap
     client.subscribe(channel, {

@@ -10,7 +10,6 @@ import logging
 import signal
 import ssl
 import sys
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -18,6 +17,7 @@ from wirehop.core.errors import SettingsError
 from wirehop.hosts.native import HostOptions, NativeServer
 from wirehop.hosts.native.uring import probe
 from wirehop.hosts.native.uring_batch import RingSender
+from wirehop.node.metrics import Metrics
 from wirehop.node.node import Node
 from wirehop.settings.tree import Server
 from wirehop.site import Site
@@ -62,14 +62,14 @@ def _ssl_context(server: Server) -> ssl.SSLContext | None:
     return context
 
 
-def batch_sender(server: Server, errors: "Counter[str]") -> RingSender | None:
+def batch_sender(server: Server, metrics: Metrics) -> RingSender | None:
     """What sends to many subscribers at once, where the settings want it and the system has it. To be called on the
-    loop's thread, and closed after the host. `errors` as in `RingSender`."""
+    loop's thread, and closed after the host. It counts `errors` and `gone` of the metrics."""
     if server.batch_sender == "off":
         return None
     found = probe() if not server.certificate else "with TLS every connection has its own bytes"
     if not isinstance(found, str):
-        return RingSender(found, errors)
+        return RingSender(found, metrics.errors, metrics.gone)
     if server.batch_sender == "on":
         raise SettingsError(f"there is no batch sender: {found}", key="server.batch_sender")
     log.info("no batch sender: %s", found)
@@ -85,7 +85,7 @@ async def serve(
     """Serve until SIGTERM or SIGINT; then drain: new connections are refused, sessions end with 3001, paced over the
     drain time. A second signal stops at once. `started` is called when the port is open."""
     settings = node.settings
-    sender = node.hub.sender = batch_sender(settings.server, node.metrics.errors)
+    sender = node.hub.sender = batch_sender(settings.server, node.metrics)
     options = host_options(settings.server, settings.heartbeat.interval)
     server = NativeServer(Site(node).open, options=options, sender=sender)
     await node.start()
