@@ -144,6 +144,41 @@ async def test_who_goes_is_forgotten_and_the_others_stay(server: Server) -> None
     assert len(await asyncio.gather(*held[1:])) == 2
 
 
+async def test_who_goes_while_the_others_are_answered_harms_nobody(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "ANSWERS_PER_TURN", 1)
+    _, held = await start(server, 6)
+    (room,) = polls(server)._rooms.values()
+    (queue,) = room._queues.values()
+    *_, last = queue
+    give, waited = waiting.Answer.give, []
+
+    def give_and_lose_the_last(answer: waiting.Answer, those: Any) -> None:
+        give(answer, those)
+        waited.append(len(room._answering))
+        last.gone()
+
+    monkeypatch.setattr(waiting.Answer, "give", give_and_lose_the_last)
+    await server.node.publish(CHANNEL, "second")
+    answers = [answer.json() for answer in await asyncio.gather(*held)]
+    assert [len(answer["publications"]) for answer in answers] == [1] * 6
+    assert waited == [1] * 5 + [0], "some were still to be answered"
+    assert polls(server).count == 0
+    assert not queue, "who is answered is let go"
+
+
+async def test_the_same_poll_with_a_credential_is_not_taken_for_the_others(server: Server) -> None:
+    cursor, held = await start(server, 3)
+    target = f"/channels/{CHANNEL}?wait=20s&cursor={cursor}"
+    held.append(asyncio.create_task(server.request("GET", target, headers=[("Authorization", "Bearer x")])))
+    await eventually(lambda: len(server.node.sessions) == 1)
+    assert polls(server).count == 3
+    await server.node.publish(CHANNEL, "second")
+    answers = [answer.json() for answer in await asyncio.gather(*held)]
+    assert [len(answer["publications"]) for answer in answers] == [1] * 4
+
+
 async def test_the_limit_of_sessions_counts_those_who_wait() -> None:
     async with running(limits=limits(sessions=3)) as server:
         cursor, held = await start(server, 3)

@@ -18,6 +18,7 @@ from wirehop.hosts.native.context import HostContext, log
 from wirehop.hosts.native.duplex import NativeDuplex
 from wirehop.hosts.native.exchange import NativeExchange
 from wirehop.hosts.native.forwarded import plain_address
+from wirehop.hosts.native.keep_alive import BUSY
 from wirehop.hosts.native.refusals import Refusal
 from wirehop.hosts.native.request_head import Head
 from wirehop.hosts.native.request_reader import RequestReader
@@ -48,18 +49,20 @@ class Connection(asyncio.Protocol):
         "_keeps_alive",
         "_phase",
         "_reader",
-        "_transport",
         "_unsent",
+        "idle_since",
+        "transport",
     )
 
     def __init__(self, context: HostContext) -> None:
         self._context = context
-        self._transport: asyncio.Transport
+        self.transport: asyncio.Transport  # where answers go
         self._address: str | None = None
         self._reader = RequestReader(context.options, context.heads)
         self._exchange: NativeExchange | None = None
         self._heir: NativeStream | NativeDuplex | None = None  # who has the transport now
         self._phase: Phase | None = None
+        self.idle_since = BUSY  # `keep_alive.Idle`: no request is begun or unanswered
         self._keeps_alive = True  # after the stream that is open
         self._is_congested = False
         self._is_held = False  # reading is paused
@@ -69,18 +72,14 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self._unsent = 0
 
-    @property
-    def transport(self) -> asyncio.Transport:
-        """Where answers go."""
-        return self._transport
-
     # ---- asyncio.Protocol ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accepted; the head's time begins."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
         context = self._context
         context.wires.add(self)
+        context.keep_alive.add(self)
         limit = context.options.max_connections
         if limit and len(context.wires) > limit:
             self._refuse(Refusal(503, "http.too_many_connections", "this server is full, try again later"))
@@ -92,21 +91,21 @@ class Connection(asyncio.Protocol):
         if self._is_over:
             self._discarded += len(data)
             if self._discarded > _DISCARDED_BYTES:
-                self._transport.abort()
+                self.transport.abort()
             return
-        if not self._is_busy:
+        if self._exchange is None and not self._is_busy:
             self._pump(data)
             return
         self._reader.feed(data)
         if self._reader.held > _HELD_BYTES and not self._is_held:
             self._is_held = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
 
     def eof_received(self) -> None:
         """The peer will send no more: gone if an answer is owed, else what is unsent still goes out."""
         if self._exchange is not None:
             self._lose_exchange()
-            self._transport.abort()
+            self.transport.abort()
         elif not self._is_over:
             self._close()
 
@@ -114,6 +113,7 @@ class Connection(asyncio.Protocol):
         """The transport is gone."""
         self._is_over = True
         self._context.leave(self)
+        self._context.keep_alive.remove(self)
         self._enter(None)
         self._lose_exchange()
 
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         """Drop the connection, whatever it carries."""
         if self._heir is not None:
             self._heir.abort(reason)
-        self._transport.abort()
+        self.transport.abort()
 
     def close_if_idle(self) -> None:
         """Close a connection that has no request begun or unanswered."""
@@ -149,15 +149,17 @@ class Connection(asyncio.Protocol):
         elif phase is Phase.HEAD:
             self._context.refused("http.header_timeout", self._peer(), "connected and sent nothing")
             self._close()
-        elif phase is Phase.KEEP_ALIVE:
-            self._close()
         else:
-            unsent = self._transport.get_write_buffer_size()
+            unsent = self.transport.get_write_buffer_size()
             if unsent > 0 and (not self._unsent or unsent < self._unsent):  # slow, but it reads
                 self._unsent = unsent
                 self._enter(phase)
             else:
-                self._transport.abort()
+                self.transport.abort()
+
+    def idle_too_long(self) -> None:
+        """`keep_alive.Idle`: no next request came."""
+        self._close()
 
     # ---- what an exchange and a stream say -----------------------------------------------------------------
 
@@ -166,10 +168,12 @@ class Connection(asyncio.Protocol):
         self._exchange = None
         if self._is_over:
             return
-        if keeps_alive:
+        if not keeps_alive:
+            self._finish()
+        elif self._is_pumping or self._is_held or self._reader.inbox:
             self._go_on()
         else:
-            self._finish()
+            self.idle_since = self._context.loop.time()
 
     def lend(self, stream: NativeStream, *, keeps_alive: bool) -> None:
         """The transport is the stream's until its end."""
@@ -186,11 +190,12 @@ class Connection(asyncio.Protocol):
         self._is_over = True
         self._context.wires.add(duplex)
         self._context.leave(self)
+        self._context.keep_alive.remove(self)
         self._give(duplex)
         if not self._is_pumping and (self._reader.held or self._is_held):
             # frames that came before the handshake was answered: in the next turn, before any newer ones
             self._is_held = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
             self._context.loop.call_soon(self._hand_over, duplex)
 
     def hold_during_stream(self, data: bytes) -> None:
@@ -207,7 +212,7 @@ class Connection(asyncio.Protocol):
         if self._is_over:
             return
         self._is_congested = is_congested
-        self._transport.set_protocol(self)
+        self.transport.set_protocol(self)
         if self._keeps_alive and not self._context.is_draining:
             self._go_on()
         else:
@@ -233,7 +238,7 @@ class Connection(asyncio.Protocol):
             request = self._reader.whole(data) if data else None  # the common case: one request, and all of it
             if request is None and data:
                 self._reader.feed(data)
-            while not self._is_busy:
+            while self._exchange is None and not self._is_busy:
                 if served == _REQUESTS_PER_TURN:
                     self._schedule()
                     break
@@ -250,26 +255,20 @@ class Connection(asyncio.Protocol):
             self._is_pumping = False
         if isinstance(self._heir, NativeDuplex):
             self._hand_over(self._heir)
-        else:
+        elif self._exchange is None:
             self._settle()
 
     def _dispatch(self, head: Head, body: bytes) -> None:
         context = self._context
-        self._enter(None)
-        address, scheme = self._peer(), context.scheme
-        if context.proxies:
+        self.idle_since = BUSY
+        if self._phase is not None:
+            self._enter(None)
+        address = self._peer() if self._address is None else self._address
+        scheme = context.scheme
+        if context.proxies is not None:
             address, scheme = context.proxies.resolve(address, scheme, head.headers)
-        request = Request(
-            method=head.method,
-            path=head.path,
-            query=head.query,
-            headers=head.headers,
-            body=body,
-            address=address,
-            scheme=scheme,
-        )
-        exchange = NativeExchange(context, self, request, is_1_1=head.is_1_1, keeps_alive=head.keeps_alive)
-        self._exchange = exchange
+        request = Request(head.method, head.path, head.query, head.headers, body, address, scheme)
+        exchange = self._exchange = NativeExchange(request, context, self, head.is_1_1, head.keeps_alive)
         try:
             context.handler(exchange)
         except Exception:
@@ -287,12 +286,13 @@ class Connection(asyncio.Protocol):
         reader = self._reader
         if reader.is_in_body:
             if reader.awaits_continue and self._phase is not Phase.BODY:
-                self._transport.write(heads.CONTINUE)
+                self.transport.write(heads.CONTINUE)
             self._enter(Phase.BODY)
-        elif reader.held and not self._is_busy:
+        elif reader.inbox and not self._is_busy:
             self._enter(Phase.HEAD)
-        else:
-            self._enter(Phase.KEEP_ALIVE)
+        elif self.idle_since == BUSY:
+            self._enter(None)
+            self.idle_since = self._context.loop.time()
 
     def _go_on(self) -> None:
         """Something that held up the next request is over."""
@@ -317,8 +317,8 @@ class Connection(asyncio.Protocol):
 
     def _give(self, heir: NativeStream | NativeDuplex) -> None:
         options = self._context.options
-        self._transport.set_protocol(heir)
-        self._transport.set_write_buffer_limits(high=options.write_high_water, low=options.write_low_water)
+        self.transport.set_protocol(heir)
+        self.transport.set_write_buffer_limits(high=options.write_high_water, low=options.write_low_water)
 
     def _hand_over(self, duplex: NativeDuplex) -> None:
         self._resume_reading()
@@ -329,12 +329,12 @@ class Connection(asyncio.Protocol):
     def _resume_reading(self) -> None:
         if self._is_held:
             self._is_held = False
-            self._transport.resume_reading()
+            self.transport.resume_reading()
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer for good: what follows a request that could not be read cannot be read either."""
         self._context.refused(refusal.name, self._peer(), refusal.reason)
-        self._transport.write(
+        self.transport.write(
             heads.response(
                 refusal.status,
                 (_TEXT, *refusal.headers),
@@ -356,22 +356,23 @@ class Connection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """RFC 9112 section 9.6: close the sending half, then read what still comes until the peer closes."""
-        if not self._transport.can_write_eof() or self._context.timeouts.count(Phase.LINGER) >= _LINGERING:
+        if not self.transport.can_write_eof() or self._context.timeouts.count(Phase.LINGER) >= _LINGERING:
             self._close()
             return
         self._is_over = True
         self._reader.take_rest()
         self._resume_reading()
-        self._transport.write_eof()
+        self.transport.write_eof()
         self._enter(Phase.LINGER)
 
     def _close(self) -> None:
         self._is_over = True
-        self._transport.close()
+        self.transport.close()
         self._enter(Phase.FLUSH)
 
     def _enter(self, phase: Phase | None) -> None:
-        """Be in `phase` (None: in none), from now on unless it has begun already."""
+        """Be in `phase` (None: in none), from now on unless it has begun already. Not idle in any case."""
+        self.idle_since = BUSY
         if phase is self._phase:
             return
         timeouts = self._context.timeouts
@@ -389,6 +390,6 @@ class Connection(asyncio.Protocol):
     def _peer(self) -> str:
         """The TCP peer's address; "" on a Unix socket. Asked for once, when first needed."""
         if self._address is None:
-            name = self._transport.get_extra_info("peername")
+            name = self.transport.get_extra_info("peername")
             self._address = plain_address(str(name[0])) if isinstance(name, tuple) and name else ""
         return self._address

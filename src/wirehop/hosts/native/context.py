@@ -9,6 +9,7 @@ from typing import Protocol
 from wirehop.abc import Handler, Out
 from wirehop.hosts.native.forwarded import Proxies, Scheme
 from wirehop.hosts.native.heads import Rendered, date_line
+from wirehop.hosts.native.keep_alive import KeepAlive
 from wirehop.hosts.native.options import HostOptions
 from wirehop.hosts.native.request_head import HeadReader
 from wirehop.hosts.native.timeouts import Phase, Timeouts
@@ -40,6 +41,7 @@ class HostContext:
         "handler",
         "heads",
         "is_draining",
+        "keep_alive",
         "last_answer",
         "loop",
         "options",
@@ -60,15 +62,15 @@ class HostContext:
             {
                 Phase.HEAD: options.header_seconds,
                 Phase.BODY: options.body_seconds,
-                Phase.KEEP_ALIVE: options.keep_alive_seconds,
                 Phase.LINGER: options.linger_seconds,
                 Phase.FLUSH: options.close_seconds,
                 Phase.CLOSE: options.close_seconds,
             },
         )
-        self.proxies = Proxies(options.trusted_proxies)
+        self.keep_alive = KeepAlive(self.loop, options.keep_alive_seconds)
+        self.proxies = Proxies(options.trusted_proxies) if options.trusted_proxies else None
         self.heads = HeadReader(options)
-        self.last_answer: Rendered | None = None
+        self.last_answer: Rendered | None = None  # at most a second old, and none while the server drains
         self.scheme: Scheme = "http" if options.ssl_context is None else "https"
         self.wires: set[Wire] = set()
         self.sender: RingSender | None = None  # sends to many at once
@@ -100,6 +102,20 @@ class HostContext:
             self._date = date_line(time.time())
             self._date_until = now + 1.0
         return self._date
+
+    def remember(self, answer: Rendered) -> None:
+        """Keep the answer for the next ones like it, until its date is old."""
+        if self.last_answer is None:
+            self.loop.call_at(self._date_until, self._forget)
+        self.last_answer = answer
+
+    def drain(self) -> None:
+        """Every answer from here on closes its connection."""
+        self.is_draining = True
+        self.last_answer = None
+
+    def _forget(self) -> None:
+        self.last_answer = None
 
     def refused(self, name: str, address: str, reason: str) -> None:
         """Count and log what was not served."""

@@ -13,6 +13,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from wirehop.abc import Framing, Headers, Listener, Request
 from wirehop.core.errors import LocalProtocolError
 from wirehop.hosts.native import handshake, heads
@@ -44,21 +46,16 @@ class ExchangeOwner(StreamOwner, Protocol):
         ...
 
 
-class NativeExchange:
-    """Implements `wirehop.abc.Exchange`."""
+class NativeExchange(Struct, eq=False):
+    """Implements `wirehop.abc.Exchange`. A struct because one is made for each request, and C makes it."""
 
-    __slots__ = ("_context", "_gone", "_is_1_1", "_keeps_alive", "_owner", "_state", "request")
-
-    def __init__(
-        self, context: HostContext, owner: ExchangeOwner, request: Request, *, is_1_1: bool, keeps_alive: bool
-    ) -> None:
-        self.request = request
-        self._context = context
-        self._owner: ExchangeOwner | None = owner
-        self._is_1_1 = is_1_1
-        self._keeps_alive = keeps_alive
-        self._state: Literal["waiting", "answered", "gone"] = "waiting"
-        self._gone: Callable[[], None] | None = None
+    request: Request
+    _context: HostContext
+    _owner: ExchangeOwner | None
+    _is_1_1: bool
+    _keeps_alive: bool
+    _state: Literal["waiting", "answered", "gone"] = "waiting"
+    _gone: Callable[[], None] | None = None
 
     @property
     def framing(self) -> Framing:
@@ -67,17 +64,18 @@ class NativeExchange:
 
     def respond(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
         """Answer whole. Raises ValueError, and changes nothing, for headers that cannot be sent."""
-        self._check("respond")
+        if self._state == "answered":
+            self._check("respond")
         last = self._context.last_answer
         if last is not None and last.headers is headers and last.body is body and self._would_be(last, status):
-            self._send(last.data, keeps_alive=last.keeps_alive)
+            self._send(last.data, keeps_alive=True)
             return
         keeps_alive = self._keeps_alive and not self._context.is_draining and not heads.closes(headers)
         date = self._context.date() if heads.find(headers, "date") is None else ""
         method, is_1_1 = self.request.method, self._is_1_1
         data = heads.response(status, headers, body, method=method, is_1_1=is_1_1, keeps_alive=keeps_alive, date=date)
         if keeps_alive and method != "HEAD" and type(headers) is tuple:  # what cannot change may be given again
-            self._context.last_answer = heads.Rendered(headers, body, status, is_1_1, keeps_alive, date, data)
+            self._context.remember(heads.Rendered(headers, body, status, is_1_1, data))
         self._send(data, keeps_alive=keeps_alive)
 
     def _would_be(self, last: heads.Rendered, status: int) -> bool:
@@ -86,13 +84,12 @@ class NativeExchange:
             last.status == status
             and self._keeps_alive
             and last.is_1_1 == self._is_1_1
-            and not self._context.is_draining
             and self.request.method != "HEAD"
-            and last.date is self._context.date()
         )
 
     def _send(self, data: bytes, *, keeps_alive: bool) -> None:
-        owner = self._leave()
+        self._state = "answered"
+        owner, self._owner, self._gone = self._owner, None, None
         if owner is not None:
             owner.transport.write(data)
             owner.answered(keeps_alive=keeps_alive)

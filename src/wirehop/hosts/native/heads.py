@@ -18,15 +18,13 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Rendered(Struct, frozen=True, gc=False):
-    """A whole response and what it was made of. Where many ask for the same it is made once: the same objects for
-    `headers` (a tuple) and `body`, in the same second."""
+    """A whole response and what it was made of: to a request that is not HEAD, keeping the connection. Where many ask
+    for the same it is made once: the same objects for `headers` (a tuple) and `body`, in the same second."""
 
     headers: Headers
     body: bytes
     status: int
     is_1_1: bool
-    keeps_alive: bool
-    date: str
     data: bytes
 
 

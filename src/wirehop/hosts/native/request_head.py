@@ -83,6 +83,10 @@ class HeadReader:
         self._options = options
         self._known: dict[bytes, Head] = {}
 
+    def known(self, data: bytes) -> Head | None:
+        """The head that `data` is, to its last byte, if it is one of those remembered."""
+        return self._known.get(data) if len(data) <= _KEPT_BYTES else None
+
     def read(self, block: bytes) -> Head:
         """Read `block`, which ends with the first empty line after the request line. Raises `Refusal`."""
         head = self._known.get(block)

@@ -18,12 +18,12 @@ _EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 class RequestReader:
     """The receiving half of an HTTP connection."""
 
-    __slots__ = ("_body", "_head", "_heads", "_inbox", "_options", "_searched")
+    __slots__ = ("_body", "_head", "_heads", "_options", "_searched", "inbox")
 
     def __init__(self, options: HostOptions, heads: HeadReader | None = None) -> None:
         self._options = options
         self._heads = HeadReader(options) if heads is None else heads
-        self._inbox = bytearray()
+        self.inbox = bytearray()  # fed and not yet read; others only look
         self._searched = 0  # so far no end of head
         self._head: Head | None = None  # whose body is being read
         self._body: FixedBody | ChunkedBody | None = None
@@ -31,7 +31,7 @@ class RequestReader:
     @property
     def held(self) -> int:
         """Bytes fed and not yet read."""
-        return len(self._inbox)
+        return len(self.inbox)
 
     @property
     def is_in_body(self) -> bool:
@@ -41,17 +41,20 @@ class RequestReader:
     @property
     def awaits_continue(self) -> bool:
         """Whether the peer may be waiting for 100 Continue before it sends its body."""
-        return self._head is not None and self._head.expects_continue and not self._inbox
+        return self._head is not None and self._head.expects_continue and not self.inbox
 
     def feed(self, data: bytes) -> None:
         """Keep `data`."""
-        self._inbox += data
+        self.inbox += data
 
     def whole(self, data: bytes) -> tuple[Head, bytes] | None:
         """The request that `data` is, if it is just one and nothing came before it; else None, and `data` is to be
         fed. Raises `Refusal` as `next` would."""
-        if self._inbox or self._head is not None:
+        if self.inbox or self._head is not None:
             return None
+        head = self._heads.known(data)
+        if head is not None and head.length == 0:
+            return head, b""
         end = data.find(_END) + len(_END)
         if end < len(_END) or data.startswith(b"\r\n"):
             return None
@@ -73,23 +76,23 @@ class RequestReader:
             self._body = ChunkedBody(self._options) if head.length < 0 else FixedBody(head.length, self._options)
             self._head = head
         assert self._body is not None
-        rest = self._body.feed(self.take_rest()) if self._inbox else None
+        rest = self._body.feed(self.take_rest()) if self.inbox else None
         if rest is None:
             return None
-        self._inbox += rest
+        self.inbox += rest
         body = bytes(self._body.body)
         self._head = self._body = None
         return head, body
 
     def take_rest(self) -> bytes:
         """All that has not been read; afterwards nothing is held."""
-        rest = bytes(self._inbox)
-        self._inbox.clear()
+        rest = bytes(self.inbox)
+        self.inbox.clear()
         self._searched = 0
         return rest
 
     def _cut_head(self) -> Head | None:
-        inbox = self._inbox
+        inbox = self.inbox
         if self._searched <= 1 and inbox.startswith(b"\r\n"):
             del inbox[: _leading_lines(inbox)]  # RFC 9112 section 2.2: ignore empty lines before a request
             self._searched = 0

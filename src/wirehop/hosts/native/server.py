@@ -87,7 +87,7 @@ class NativeServer:
     def stop_listening(self) -> None:
         """Accept nothing more; what is open goes on, and each HTTP answer closes its connection."""
         if self._context is not None:
-            self._context.is_draining = True
+            self._context.drain()
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -115,3 +115,4 @@ class NativeServer:
         for _ in range(3):  # the loop's turns in which transports say that they are gone
             await asyncio.sleep(0)
         context.timeouts.close()
+        context.keep_alive.close()

@@ -3,7 +3,8 @@
 A phase lasts the same for everybody, so a dictionary in order of arrival is in order of deadlines: starting
 and stopping cost one dictionary operation, a sweep looks at the expired ones and one more. Connections in no
 phase (open WebSockets and streams) cost nothing, and without anybody in a phase there is no timer. Time-outs
-are late by at most the sweep's interval. It knows phases and a loop's clock; it does not know what expires.
+are late by at most the sweep's interval. It knows phases and a loop's clock; it does not know what expires. The time
+between requests is no phase: `keep_alive`.
 """
 
 import asyncio
@@ -20,10 +21,9 @@ class Phase(IntEnum):
 
     HEAD = 0  # the rest of a request head
     BODY = 1  # the rest of a request body
-    KEEP_ALIVE = 2  # the next request
-    LINGER = 3  # a refused peer to go
-    FLUSH = 4  # what is unsent of a closing connection
-    CLOSE = 5  # the peer's close frame
+    LINGER = 2  # a refused peer to go
+    FLUSH = 3  # what is unsent of a closing connection
+    CLOSE = 4  # the peer's close frame
 
 
 class Timed(Protocol):

@@ -7,7 +7,9 @@ exchanges.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
 
 from wirehop.abc import Exchange, Headers, Request
 from wirehop.codecs.cursor import encode_position
@@ -29,6 +31,17 @@ Finish = Callable[[Ask, Exchange, str, bytes, bool], None]
 """How an answer of its own is written: cursor, publications joined by commas, whether the cursor was good."""
 
 
+class _Known(Struct, frozen=True):
+    """A poll as it was asked, and what that means. A host that sees the same bytes again gives the same objects again,
+    so that they need not be compared with more than `is`."""
+
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    ask: Ask
+    seconds: float
+
+
 class Polls:
     """All polls without a session, in a room for each channel. Implements `node.wire.Guests`."""
 
@@ -40,6 +53,7 @@ class Polls:
         self._finish = finish
         self._rooms: dict[str, WaitingRoom] = {}
         self._asks: dict[tuple[str, str], Ask] = {}  # the latest, by path and query
+        self._last: _Known | None = None  # of those that opened again
         self._node.guests.append(self)
 
     # ---- `Guests` ----------------------------------------------------------------------------------------------------
@@ -68,11 +82,21 @@ class Polls:
     def opens_again(self, exchange: Exchange) -> bool:
         """Serve a poll that asks for just what an earlier one asked, without reading it again; False where it may be
         something else."""
-        request = exchange.request
-        ask = self._asks.get((request.path, request.query))
-        if ask is None or not _is_plain(request) or not self._node.effects.asks_nobody("subscribe"):
+        request, known = exchange.request, self._last
+        if (
+            known is None
+            or known.headers is not request.headers
+            or known.query is not request.query
+            or known.path is not request.path
+        ):
+            path, query, headers = request.path, request.query, request.headers
+            ask = self._asks.get((path, query))
+            if ask is None or not _is_plain(request):
+                return False
+            known = self._last = _Known(path, query, headers, ask, self._seconds(ask))
+        if not self._node.effects.asks_nobody("subscribe"):
             return False
-        self._open(exchange, ask, ())
+        self._open(exchange, known.ask, (), known.seconds)
         return True
 
     def open(self, exchange: Exchange, ask: Ask, cors: Headers) -> None:
@@ -82,9 +106,9 @@ class Polls:
             if len(self._asks) >= _KEPT_ASKS:
                 self._asks.clear()
             self._asks[request.path, request.query] = ask
-        self._open(exchange, ask, cors)
+        self._open(exchange, ask, cors, self._seconds(ask))
 
-    def _open(self, exchange: Exchange, ask: Ask, cors: Headers) -> None:
+    def _open(self, exchange: Exchange, ask: Ask, cors: Headers, seconds: float) -> None:
         node, channel = self._node, ask.channels[0]
         node.metrics.received[NAME] += 1
         room = self._rooms.get(channel)
@@ -96,7 +120,7 @@ class Polls:
             and not node.is_draining
             and not node.settings.limits.sessions
         ):
-            room.wait(HeldPoll(exchange, ask, cors), self._seconds(ask))
+            room.wait(HeldPoll(exchange, ask, cors), seconds)
         elif self._admits(exchange, channel):
             self._serve(HeldPoll(exchange, ask, cors))
 

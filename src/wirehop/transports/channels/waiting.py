@@ -10,10 +10,10 @@ polls come back. It knows slots and held exchanges; it does not know who may wai
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 
 import msgspec
+from msgspec import Struct
 
 from wirehop.abc import Exchange, Headers
 from wirehop.codecs.cursor import encode_position
@@ -57,24 +57,20 @@ def poll_headers(cursor: str, cors: Headers) -> Headers:
     )
 
 
-class HeldPoll:
-    """One poll that waits. `queue` is where it stands, None once it is answered or gone; `until` when its wait is over
-    (0: it has not begun)."""
+class HeldPoll(Struct, eq=False):
+    """One poll that waits. `queue` is where it stands, or stood last; `until` when its wait is over (0: it has not
+    begun)."""
 
-    __slots__ = ("ask", "cors", "exchange", "queue", "until")
-
-    def __init__(self, exchange: Exchange, ask: Ask, cors: Headers) -> None:
-        self.exchange = exchange
-        self.ask = ask
-        self.cors = cors
-        self.queue: dict[HeldPoll, float] | None = None
-        self.until = 0.0
+    exchange: Exchange
+    ask: Ask
+    cors: Headers
+    queue: "dict[HeldPoll, float] | None" = None
+    until: float = 0.0
 
     def gone(self) -> None:
         """The peer went away."""
-        queue, self.queue = self.queue, None
-        if queue is not None:
-            del queue[self]
+        if self.queue is not None:
+            self.queue.pop(self, None)
 
 
 class Answer:
@@ -88,12 +84,20 @@ class Answer:
         self.body = poll_body(cursor, publications)
         self._heads: dict[Headers, Headers] = {}
 
-    def give(self, poll: HeldPoll) -> None:
-        """Answer the poll with it. The host builds the bytes of a head and a body that it knows once."""
-        head = self._heads.get(poll.cors)
+    def give(self, polls: Iterable[HeldPoll]) -> None:
+        """Answer the polls with it. The host builds the bytes of a head and a body that it knows once."""
+        cors: Headers = ()
+        head, body = self._head(cors), self.body
+        for poll in polls:
+            if poll.cors is not cors:
+                cors, head = poll.cors, self._head(poll.cors)
+            poll.exchange.respond(200, head, body)
+
+    def _head(self, cors: Headers) -> Headers:
+        head = self._heads.get(cors)
         if head is None:
-            head = self._heads[poll.cors] = poll_headers(self.cursor, poll.cors)
-        poll.exchange.respond(200, head, self.body)
+            head = self._heads[cors] = poll_headers(self.cursor, cors)
+        return head
 
 
 class WaitingRoom:
@@ -130,7 +134,7 @@ class WaitingRoom:
         self._empty_since: float | None = None
         self.cursor = ""
         self._answer: Answer | None = None  # the last one
-        self._answering: deque[tuple[Answer, HeldPoll]] = deque()
+        self._answering: deque[tuple[Answer, list[HeldPoll]]] = deque()  # the next one last
         self._opening: list[asyncio.Future[None]] | None = []
 
     @property
@@ -193,7 +197,7 @@ class WaitingRoom:
     # ---- waiting -----------------------------------------------------------------------------------------------------
 
     def wait(self, poll: HeldPoll, seconds: float) -> None:
-        """Hold the poll, for so long at most since it was held first."""
+        """Hold the poll, whose cursor is the room's, for so long at most since it was held first."""
         now = self._node.clock.now()
         if poll.until:
             seconds = rounded(max(poll.until - now, 0.0))
@@ -213,7 +217,7 @@ class WaitingRoom:
         answer = self._answer
         if answer is None or poll.ask.cursor != answer.before:
             return False
-        answer.give(poll)
+        answer.give((poll,))
         return True
 
     def tick(self, now: float) -> None:
@@ -228,7 +232,6 @@ class WaitingRoom:
                     self._arm(queue[poll])
                     break
                 del queue[poll]
-                poll.queue = None
                 self._respond_empty(poll)
             if not queue:
                 del self._queues[seconds]
@@ -253,11 +256,8 @@ class WaitingRoom:
         before, self.cursor = self.cursor, encode_position(self._slot.position)
         answer = self._answer = Answer(before, self.cursor, data[1:])
         polls = self._take()
-        for poll in polls:
-            if poll.ask.cursor == before:
-                self._answering.append((answer, poll))
-            else:  # it came with a cursor that the room has not reached, or has left
-                self._node.soon(partial(self._again, poll))
+        polls.reverse()
+        self._answering.append((answer, polls))
         self._node.metrics.sent[NAME] += len(polls)
         self._linger()
         self._answer_some()
@@ -282,9 +282,9 @@ class WaitingRoom:
 
     def _take(self) -> list[HeldPoll]:
         polls = [poll for queue in self._queues.values() for poll in queue]
-        self._queues = {}
-        for poll in polls:
-            poll.queue = None
+        for queue in self._queues.values():
+            queue.clear()  # what is still referred to by those who stood in it
+        self._queues.clear()
         return polls
 
     def _arm(self, at: float) -> None:
@@ -298,10 +298,15 @@ class WaitingRoom:
         self._arm(self._empty_since + LINGER_SECONDS)
 
     def _answer_some(self) -> None:
-        answering = self._answering
-        for _ in range(min(ANSWERS_PER_TURN, len(answering))):
-            answer, poll = answering.popleft()
-            answer.give(poll)
+        answering, left = self._answering, ANSWERS_PER_TURN
+        while answering and left > 0:
+            answer, polls = answering[0]
+            some = polls[-left:]
+            del polls[-left:]
+            if not polls:
+                answering.popleft()
+            left -= len(some)
+            answer.give(reversed(some))
         if answering:
             self._node.soon(self._answer_some)
 

@@ -30,6 +30,7 @@ from wirehop.codecs.framing import websocket_frame
 from wirehop.hosts.native import HostOptions
 from wirehop.hosts.native.context import HostContext
 from wirehop.hosts.native.duplex import NativeDuplex
+from wirehop.hosts.native.timeouts import Phase
 
 BYE = client_frame((1000).to_bytes(2, "big"), 8)
 
@@ -215,7 +216,8 @@ def test_an_idle_websocket_holds_no_parser_buffer_or_timer(app: App, host: Host)
         assert len(host.call(parts)) == 7  # out and transport, context, listener, a limit, a state, a flag
         context = host.server._context
         assert context is not None
-        assert host.call(lambda: sum(map(context.timeouts.count, range(6)))) == 0  # type: ignore[arg-type]
+        assert host.call(lambda: sum(map(context.timeouts.count, Phase))) == 0
+        assert not host.call(lambda: context.keep_alive._all)
         assert host.call(lambda: [type(wire).__name__ for wire in context.wires]) == ["NativeDuplex"]
 
 

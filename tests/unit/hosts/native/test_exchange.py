@@ -67,6 +67,67 @@ def test_a_second_answer_raises_and_changes_nothing(app: App, host: Host) -> Non
         assert client.get("/").status == 200
 
 
+def test_an_exchange_that_is_over_cannot_answer_the_next_request(app: App, host: Host) -> None:
+    with host.connect() as sock:
+        client = Client(sock).send(b"GET /hold?1" + H)
+        first = held(app, host)
+        host.call(lambda: first.respond(200, (), b"first"))
+        assert client.answer().body == b"first"
+        client.send(b"GET /hold?2" + H)  # the same bytes but for the query
+        second = held(app, host, 2)
+        host.call(lambda: first.on_gone(lambda: app.gone.append("wrong")))
+        with pytest.raises(LocalProtocolError):
+            host.call(lambda: first.respond(200, (), b"wrong"))
+        host.call(lambda: second.respond(200, (), b"second"))
+        assert client.answer().body == b"second"
+    host.wait_empty()
+    assert app.gone == []
+
+
+def test_the_same_answer_is_built_once_and_differs_where_the_request_does(app: App, host: Host) -> None:
+    headers, body = (("X", "shared"),), b"shared"
+    requests = [
+        b"GET /hold" + H,
+        b"GET /hold" + H,
+        b"HEAD /hold" + H,
+        b"GET /hold HTTP/1.0\r\nHost: x\r\n\r\n",
+        b"GET /hold" + H,
+    ]
+    answers = []
+    for count, request in enumerate(requests, 1):
+        with host.connect() as sock:
+            client = Client(sock).send(request)
+            exchange = held(app, host, count)
+            host.call(lambda exchange=exchange: exchange.respond(200, headers, body))  # type: ignore[misc]
+            answers.append(client.answer(method="HEAD" if request.startswith(b"HEAD") else "GET"))
+    assert [each.body for each in answers] == [body, body, b"", body, body]
+    assert ["connection" in each.headers for each in answers] == [False, False, False, True, False]
+    assert {each.headers["content-length"] for each in answers} == {"6"}
+
+
+def test_an_answer_that_is_given_again_says_close_when_the_server_stops(app: App, host: Host) -> None:
+    headers, body = (("X", "shared"),), b"shared"
+    with host.connect() as one, host.connect() as two:
+        clients = [Client(sock).send(b"GET /hold" + H) for sock in (one, two)]
+        held(app, host, 2)
+        host.call(lambda: app.held[0].respond(200, headers, body))
+        host.call(host.server.stop_listening)
+        host.call(lambda: app.held[1].respond(200, headers, body))
+        assert sorted(client.answer().headers.get("connection", "") for client in clients) == ["", "close"]
+
+
+def test_an_answer_is_given_again_for_no_longer_than_its_date_is_good(app: App, host: Host) -> None:
+    headers, body = (("X", "shared"),), b"shared"
+    with host.connect() as sock:
+        Client(sock).send(b"GET /hold" + H)
+        exchange = held(app, host)
+        host.call(lambda: exchange.respond(200, headers, body))
+        context = host.server._context
+        assert context is not None
+        assert host.call(lambda: context.last_answer) is not None
+        host.wait_until(lambda: context.last_answer is None)
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wirehop.hosts.native.options import HostOptions
 from wirehop.hosts.native.refusals import Refusal
-from wirehop.hosts.native.request_head import Head
+from wirehop.hosts.native.request_head import Head, HeadReader
 from wirehop.hosts.native.request_reader import RequestReader
 
 SMALL = HostOptions(header_bytes=400, header_count=5, target_bytes=60, body_bytes=50)
@@ -105,6 +105,22 @@ def test_nothing_is_read_ahead() -> None:
     assert reader.next() is not None
     assert reader.take_rest() == b"whatever \0 follows"
     assert reader.held == 0
+
+
+def test_a_whole_request_that_came_before_is_read_as_the_first_time() -> None:
+    heads = HeadReader(SMALL)
+    get, post = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    first, again = RequestReader(SMALL, heads), RequestReader(SMALL, heads)
+    for data in (get, post + b"ab"):
+        assert first.whole(data) == again.whole(data) is not None
+    assert again.whole(post) is None, "its body is still to come"
+    again.feed(post)
+    assert again.next() is None
+    assert again.whole(get) is None, "these bytes belong to that body"
+    again.feed(get)
+    request = again.next()
+    assert request is not None
+    assert request[1] == b"GE"
 
 
 pieces = st.sampled_from(

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import sys
+import time
 
 import pytest
 import trustme
@@ -97,6 +98,30 @@ def test_keep_alive_ends(app: App, loop_name: str) -> None:
         host.wait_empty()
 
 
+def test_keep_alive_does_not_end_what_is_unanswered_and_begins_with_the_answer(app: App, loop_name: str) -> None:
+    with running(app, loop_name, HostOptions(keep_alive_seconds=0.1)) as host:
+        with host.connect() as sock, host.connect() as idle:
+            client = Client(sock).send(b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert Client(idle).get("/").status == 200
+            host.wait_until(lambda: len(app.held) == 1)
+            assert read_all(idle) == b""  # its time came, and with it a look at the other
+            started = time.monotonic()
+            host.call(lambda: app.held[0].respond(200, (), b"late"))
+            assert client.answer().body == b"late"
+            assert read_all(sock) == b""
+            assert time.monotonic() - started >= 0.09
+        host.wait_empty()
+        assert not host.call(lambda: host.server._context.keep_alive._all)  # type: ignore[union-attr]
+
+
+def test_keep_alive_begins_anew_with_each_answer(app: App, loop_name: str) -> None:
+    with running(app, loop_name, HostOptions(keep_alive_seconds=0.2)) as host, host.connect() as sock:
+        client, started = Client(sock), time.monotonic()
+        while time.monotonic() - started < 0.5:
+            assert client.get("/").status == 200
+        assert read_all(sock) == b""
+
+
 def test_tls(app: App, loop_name: str) -> None:
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -184,11 +209,11 @@ def test_there_is_one_timer_and_none_when_nobody_waits() -> None:
     timeouts = Timeouts(clock, dict.fromkeys(Phase, 2.0))  # type: ignore[arg-type]
     people = [Someone() for _ in range(100)]
     for someone in people:
-        timeouts.start(Phase.KEEP_ALIVE, someone)
+        timeouts.start(Phase.LINGER, someone)
     assert len(clock.calls) == 1
     clock.turn(10)
     assert clock.calls == []
-    assert all(someone.heard == [Phase.KEEP_ALIVE] for someone in people)
+    assert all(someone.heard == [Phase.LINGER] for someone in people)
 
 
 def test_starting_again_begins_anew() -> None:
