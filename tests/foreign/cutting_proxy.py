@@ -32,6 +32,9 @@ class CuttingProxy:
     async def stop(self) -> None:
         """Let go of everything, also of connections that are being made."""
         assert self._server is not None
+        for listener in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        await asyncio.sleep(0)  # asyncio leaks what it accepted in this turn if its server is closed in it
         self._server.close()
         self.is_open = False
         self.cut()

@@ -135,10 +135,13 @@ class Answer:
 
 
 async def _read_head(method: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Response:
-    status = int((await reader.readline()).split(b" ", 2)[1])
+    line = await reader.readline()
+    if not line:
+        raise ConnectionResetError("the server closed the connection and answered nothing")
+    status = int(line.split(b" ", 2)[1])
     headers = []
-    while line := (await reader.readline()).rstrip(b"\r\n"):
-        name, _, value = line.decode("latin-1").partition(":")
+    while field := (await reader.readline()).rstrip(b"\r\n"):
+        name, _, value = field.decode("latin-1").partition(":")
         headers.append((name, value.strip()))
     response = Response(status, headers, reader, writer)
     if method == "HEAD":

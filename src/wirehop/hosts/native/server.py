@@ -88,8 +88,13 @@ class NativeServer:
         """Accept nothing more; what is open goes on, and each HTTP answer closes its connection."""
         if self._context is not None:
             self._context.drain()
-        for server in self._servers:
-            server.close()
+            loop = self._context.loop
+            for sock in self._sockets:
+                with contextlib.suppress(NotImplementedError, RuntimeError):  # uvloop and Windows accept otherwise
+                    loop.remove_reader(sock)
+            for server in self._servers:
+                # One turn later: asyncio forgets, and leaks, what it accepted in this turn if its server is closed.
+                loop.call_soon(server.close)
         self._servers.clear()
         self._sockets.clear()
 

@@ -1,6 +1,7 @@
 """The server as a whole: sockets, TLS, limits of connections, stopping; and the one sweep of all time-outs."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import sys
@@ -41,6 +42,31 @@ def test_a_socket_of_ones_own(app: App, loop_name: str) -> None:
         host.run(second.close())
         assert second.sockets == ()
         assert second.port == 0
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_who_is_accepted_in_the_turn_it_stops_listening_is_served(app: App, turns: int) -> None:
+    """asyncio leaves such a connection open and unserved until the garbage collector finds it."""
+
+    async def arrive(server: NativeServer) -> socket.socket:
+        await server.start()
+        client = socket.create_connection(("127.0.0.1", server.port), 5)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        server.stop_listening()
+        await asyncio.sleep(0.05)
+        return client
+
+    with running(app, "asyncio") as host:
+        second = NativeServer(app)
+        with host.run(arrive(second)) as client:
+            if second.connections:
+                assert Client(client).get("/").status == 200
+            else:  # never accepted: the kernel resets it
+                with pytest.raises(ConnectionResetError):
+                    client.recv(1)
+        host.run(second.close())
+        gc.collect()
 
 
 def test_all_addresses_of_a_name_share_a_port(app: App, loop_name: str) -> None:
