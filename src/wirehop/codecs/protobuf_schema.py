@@ -45,6 +45,7 @@ PUBLICATION = Message(
 
 # ---- commands --------------------------------------------------------------------------------------------------------
 
+STATED = Message(m.Stated, Field("offset", 1, UINT64), Field("epoch", 2, STRING))
 SUBSCRIBE_REQUEST = Message(
     m.SubscribeRequest,
     Field("channel", 1, STRING),
@@ -67,7 +68,16 @@ CONNECT_REQUEST = Message(
     Field("name", 4, STRING),
     Field("version", 5, STRING),
     Field("headers", 6, STRING, keyed=True),
-    Field("wh", WH, Message(m.Wh, Field("acked", 1, UINT64, is_repeated=True))),
+    Field(
+        "wh",
+        WH,
+        Message(
+            m.Wh,
+            Field("acked", 1, UINT64, is_repeated=True),
+            Field("token", 2, STRING),
+            Field("positions", 3, STATED, keyed=True),
+        ),
+    ),
 )
 PUBLISH_WH = Message(m.PublishWh, Field("key", 1, STRING), Field("event", 2, STRING), Field("kind", 3, KIND))
 PUBLISH_REQUEST = Message(
@@ -95,6 +105,16 @@ COMMAND = Message(
     Field("rpc", 13, Message(m.RpcRequest, Field("data", 1, RAW), Field("method", 2, STRING))),
     Field("refresh", 14, Message(m.RefreshRequest, Field("token", 1, STRING))),
     Field("sub_refresh", 15, Message(m.SubRefreshRequest, Field("channel", 1, STRING), Field("token", 2, STRING))),
+    Field(
+        "wh",
+        WH,
+        Message(
+            m.CommandWh,
+            Field("attach", 1, UINT32),
+            Field("acked", 2, UINT64, is_repeated=True),
+            Field("bye", 3, BOOL),
+        ),
+    ),
 )
 
 # ---- replies ---------------------------------------------------------------------------------------------------------
@@ -112,6 +132,19 @@ SUBSCRIBE_RESULT = Message(
     Field("data", 11, RAW),
     Field("was_recovering", 12, BOOL),
 )
+CONNECT_WH = Message(
+    m.ConnectWh,
+    Field("next", 1, UINT32),
+    Field("limit", 2, UINT32),
+    Field("attach", 3, UINT32),
+    Field("token", 4, STRING),
+    Field("window", 5, UINT32),
+    Field("resumed", 6, BOOL),
+    Field("subs", 7, SUBSCRIBE_RESULT, keyed=True),
+    Field("ended", 8, UINT32, keyed=True),
+    Field("keep", 9, UINT32),
+    Field("wires", 10, STRING, keyed=True),
+)
 CONNECT_RESULT = Message(
     m.ConnectResult,
     Field("client", 1, STRING),
@@ -124,7 +157,7 @@ CONNECT_RESULT = Message(
     Field("pong", 8, BOOL),
     Field("session", 9, STRING),
     Field("node", 10, STRING),
-    Field("wh", WH, Message(m.ConnectWh, Field("next", 1, UINT32), Field("limit", 2, UINT32))),
+    Field("wh", WH, CONNECT_WH),
 )
 PUBLISH_RESULT = Message(
     m.PublishResult,
@@ -152,6 +185,10 @@ SUBSCRIBE_PUSH = Message(
     Field("positioned", 6, BOOL),
     Field("data", 7, RAW),
 )
+MOVE = Message(
+    m.Move, Field("to", 1, STRING, is_repeated=True), Field("spread_ms", 2, UINT32), Field("reason", 3, STRING)
+)
+PUSH_WH = Message(m.PushWh, Field("move", 1, MOVE), Field("call", 2, UINT32), Field("method", 3, STRING))
 PUSH = Message(
     m.Push,
     Field("channel", 2, STRING),
@@ -167,6 +204,7 @@ PUSH = Message(
         Message(m.Disconnect, Field("code", 1, UINT32), Field("reason", 2, STRING), Field("reconnect", 3, BOOL)),
     ),
     Field("refresh", 12, Message(m.Refresh, Field("expires", 1, BOOL), Field("ttl", 2, UINT32))),
+    Field("wh", WH, PUSH_WH),
 )
 REPLY = Message(
     m.Reply,

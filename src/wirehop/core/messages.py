@@ -60,10 +60,29 @@ class Publication(Struct, frozen=True, gc=False):
 # ---- commands: what clients ask ------------------------------------------------------------------------------------
 
 
+class Stated(Struct, frozen=True, omit_defaults=True):
+    """Where a client stands in a channel: all fields empty where it has no position."""
+
+    epoch: str = ""
+    offset: int = 0
+
+
 class Wh(Struct, frozen=True, omit_defaults=True):
-    """The object in which a client says that it speaks wirehop's additions. Empty says just that."""
+    """What a connect brings of wirehop's additions; empty says that the client speaks them. `token` is the newest one
+    of the session that it goes on with, `positions` what it is subscribed to there."""
 
     acked: tuple[int, ...] = ()
+    token: str = ""
+    positions: dict[str, Stated] | None = None
+
+
+class CommandWh(Struct, frozen=True, omit_defaults=True):
+    """What a command brings: `attach` makes the wire with that number current, `acked` names replies that have arrived
+    (all up to the first, and these), `bye` ends the session."""
+
+    attach: int = 0
+    acked: tuple[int, ...] = ()
+    bye: bool = False
 
 
 class SubscribeRequest(Struct, frozen=True, omit_defaults=True):
@@ -172,6 +191,7 @@ class Command(Struct, frozen=True, omit_defaults=True):
     rpc: RpcRequest | None = None
     refresh: RefreshRequest | None = None
     sub_refresh: SubRefreshRequest | None = None
+    wh: CommandWh | None = None
 
 
 # ---- replies: what the server answers ------------------------------------------------------------------------------
@@ -197,10 +217,22 @@ class SubscribeResult(Struct, frozen=True, omit_defaults=True):
 
 
 class ConnectWh(Struct, frozen=True, omit_defaults=True):
-    """`next`: the lowest command number not yet accepted; `limit`: how many commands may be unanswered."""
+    """`next`: the lowest command number not yet accepted, or less; `limit`: how many commands may be unanswered.
+    `attach` is the wire's number, `token` what a next wire shows, `window` how many seconds the session waits for it.
+    `resumed`: it is the session that was asked for; then `subs` holds what goes on and `ended` the codes of what does
+    not, by channel. `keep`: seconds for which idempotency keys are kept. `wires`: paths of the wires that the server
+    offers, by name."""
 
     next: int = 0
     limit: int = 0
+    attach: int = 0
+    token: str = ""
+    window: int = 0
+    resumed: bool = False
+    subs: dict[str, SubscribeResult] = {}
+    ended: dict[str, int] = {}
+    keep: int = 0
+    wires: dict[str, str] = {}
 
 
 class ConnectResult(Struct, frozen=True, omit_defaults=True):
@@ -339,6 +371,23 @@ class Disconnect(Struct, frozen=True, omit_defaults=True):
     reconnect: bool = False
 
 
+class Move(Struct, frozen=True, omit_defaults=True):
+    """The server asks for another wire: one of `to` (empty: any other), within `spread_ms` milliseconds."""
+
+    to: tuple[str, ...] = ()
+    spread_ms: int = 0
+    reason: str = ""
+
+
+class PushWh(Struct, frozen=True, omit_defaults=True):
+    """What the server says to this session alone. `call` is the number of a call to the client, `method` what it asks
+    for; the data is in the `message`."""
+
+    move: Move | None = None
+    call: int = 0
+    method: str = ""
+
+
 class Push(Struct, frozen=True, omit_defaults=True):
     channel: str = ""
     pub: Publication | None = None
@@ -349,6 +398,7 @@ class Push(Struct, frozen=True, omit_defaults=True):
     message: Message | None = None
     disconnect: Disconnect | None = None
     refresh: Refresh | None = None
+    wh: PushWh | None = None
 
 
 PING = Reply()
