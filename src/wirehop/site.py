@@ -69,6 +69,14 @@ class Site:
             self._routes["/connection/poll"] = polls.open
         if offered.jsonp:
             self._routes["/connection/jsonp"] = JsonpTransport(polls, door).open
+        prefix_free = {
+            "websocket": "/connection/websocket",
+            "sse": "/connection/sse",
+            "stream": "/connection/http_stream",
+            "poll": "/connection/poll",
+            "jsonp": "/connection/jsonp",
+        }
+        node.wire_paths.update({name: path for name, path in prefix_free.items() if path in self._routes})
         if offered.doctor:
             self._routes[DOCTOR_PATH] = DoctorTransport(node, door).open
         self._channels = ChannelTransport(node, door, allows_jsonp=offered.jsonp) if offered.channels else None

@@ -41,7 +41,11 @@ async def test_connect_result_names_the_session_and_says_how_it_is_kept_alive(se
         )
     else:
         assert "ping" not in result
-        assert result["wh"] == {"next": 1, "limit": 256}
+        said = result["wh"]
+        assert (said["next"], said["limit"], said["attach"], said["window"], said["keep"]) == (1, 256, 1, 60, 300)
+        assert said["token"].startswith(f"{server.node.id}.")
+        assert said["wires"]["poll"] == "/connection/poll"
+        assert "resumed" not in said
     assert server.node.connections() == {wire.transport: 1}
 
 

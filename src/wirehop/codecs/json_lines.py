@@ -14,6 +14,7 @@ from wirehop.core.errors import BadMessage
 from wirehop.core.messages import (
     ClientInfo,
     Command,
+    ConnectResult,
     HistoryResult,
     Publication,
     Push,
@@ -117,9 +118,9 @@ def encode_reply(reply: Reply) -> bytes:
     """One reply as one line, without the line break."""
     if reply.subscribe is not None and reply.subscribe.publications:
         return _encode(_WireReply(reply.id, subscribe=_wire_subscribe_result(reply.subscribe)))
-    if reply.connect is not None and reply.connect.subs:
-        subs: Any = {channel: _wire_subscribe_result(result) for channel, result in reply.connect.subs.items()}
-        return _encode(structs.replace(reply, connect=structs.replace(reply.connect, subs=subs)))
+    connect = reply.connect
+    if connect is not None and (connect.subs or (connect.wh is not None and connect.wh.subs)):
+        return _encode(structs.replace(reply, connect=_wire_connect_result(connect)))
     if reply.history is not None:
         return _encode(_WireReply(reply.id, history=_wire_history_result(reply.history)))
     push = reply.push
@@ -145,6 +146,14 @@ def _wire_subscribe_result(result: SubscribeResult) -> _WireSubscribeResult:
         expires=result.expires,
         ttl=result.ttl,
     )
+
+
+def _wire_connect_result(result: ConnectResult) -> ConnectResult:
+    def wire(results: dict[str, SubscribeResult]) -> Any:
+        return {channel: _wire_subscribe_result(each) for channel, each in results.items()}
+
+    wh = None if result.wh is None else structs.replace(result.wh, subs=wire(result.wh.subs))
+    return structs.replace(result, subs=wire(result.subs), wh=wh)
 
 
 def _wire_history_result(result: HistoryResult) -> _WireHistoryResult:

@@ -116,22 +116,29 @@ class Conversation:
         self.newest = 0
         self.is_confirmed = False  # once by its client
         self.until: float | None = None  # while detached
-        self._trials: dict[int, float] = {}  # until when, the oldest first
-        self._out: list[ConversationOutput] = []
+        self._trials: dict[int, float] | None = None  # until when, the oldest first
+        self._out: list[ConversationOutput] | None = None
 
     @property
     def trials(self) -> tuple[int, ...]:
         """The wires that are open and not confirmed, the oldest first."""
-        return tuple(self._trials)
+        return tuple(self._trials or ())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.state is ConversationState.ENDED
 
     def take(self) -> list[ConversationOutput]:
         """What has come of the inputs since the last call, in order."""
-        out, self._out = self._out, []
-        return out
+        out, self._out = self._out, None
+        return out or []
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
-        due = list(self._trials.values())
+        if self._trials is None and self.until is None:
+            return None
+        due = list((self._trials or {}).values())
         if self.until is not None and not self._trials:
             due.append(self.until)
         return min(due, default=None)
@@ -147,6 +154,8 @@ class Conversation:
             self.state = ConversationState.ATTACHED
             self.current = self.newest
             return self.newest
+        if self._trials is None:
+            self._trials = {}
         self._trials[self.newest] = now + TRIAL_SECONDS
         if len(self._trials) > TRIALS:
             self._drop(next(iter(self._trials)))
@@ -160,15 +169,15 @@ class Conversation:
         if wire == self.current:
             self.is_confirmed = True
             return True
-        if wire not in self._trials:
+        if self._trials is None or wire not in self._trials:
             return False
-        del self._trials[wire]
-        for older in [each for each in self._trials if each < wire]:
+        self._forget(wire)
+        for older in [each for each in self.trials if each < wire]:
             self._drop(older)
         if self.current:
-            self._out.append(Fenced(self.current))
+            self._tell(Fenced(self.current))
         self.state, self.current, self.until, self.is_confirmed = ConversationState.ATTACHED, wire, None, True
-        self._out.append(Moved(wire))
+        self._tell(Moved(wire))
         return True
 
     def runs(self, wire: int) -> bool:
@@ -178,7 +187,8 @@ class Conversation:
     def lost(self, wire: int, now: float) -> None:
         """The wire is gone."""
         CONVERSATION_TABLE.enter(self.state, ConversationInput.LOST)
-        if self._trials.pop(wire, None) is not None:
+        if wire in self.trials:
+            self._forget(wire)
             self._end_if_over(now)
         elif wire == self.current and self.state is ConversationState.ATTACHED:
             self.current = 0
@@ -187,13 +197,13 @@ class Conversation:
                 return
             self.state = ConversationState.DETACHED
             self.until = now + (self.window if self.is_confirmed else 0.0)
-            self._out.append(WentAway(self.until))
+            self._tell(WentAway(self.until))
             self._end_if_over(now)
 
     def tick(self, now: float) -> None:
         """Time has passed."""
         CONVERSATION_TABLE.enter(self.state, ConversationInput.TIME)
-        for wire in [each for each, due in self._trials.items() if now >= due]:
+        for wire in [each for each, due in (self._trials or {}).items() if now >= due]:
             self._drop(wire)
         self._end_if_over(now)
 
@@ -202,16 +212,28 @@ class Conversation:
         CONVERSATION_TABLE.enter(self.state, ConversationInput.END)
         if self.state is ConversationState.ENDED:
             return
-        for wire in list(self._trials):
+        for wire in self.trials:
             self._drop(wire)
         self.state, self.current, self.until = ConversationState.ENDED, 0, None
-        self._out.append(Ended())
+        self._tell(Ended())
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
-    def _drop(self, wire: int) -> None:
+    def _tell(self, output: ConversationOutput) -> None:
+        if self._out is None:
+            self._out = []
+        self._out.append(output)
+
+    def _forget(self, wire: int) -> None:
+        """The wire is no trial any more."""
+        assert self._trials is not None
         del self._trials[wire]
-        self._out.append(TrialDropped(wire))
+        if not self._trials:
+            self._trials = None
+
+    def _drop(self, wire: int) -> None:
+        self._forget(wire)
+        self._tell(TrialDropped(wire))
 
     def _end_if_over(self, now: float) -> None:
         is_alone = self.state is ConversationState.DETACHED and not self._trials

@@ -186,6 +186,12 @@ class Attach(Struct, frozen=True):
     watches: bool
 
 
+class Watch(Struct, frozen=True):
+    """From now on the fan-out tells the slot, which is attached, of joins and leaves as well."""
+
+    slot: Slot
+
+
 class Detach(Struct, frozen=True):
     """The fan-out forgets the slot."""
 
@@ -239,4 +245,4 @@ class Close(Struct, frozen=True):
     reason: str
 
 
-Output = Call | Send | Attach | Detach | SendMissed | SendTail | Enter | Leave | Received | Count | Close
+Output = Call | Send | Attach | Watch | Detach | SendMissed | SendTail | Enter | Leave | Received | Count | Close

@@ -17,7 +17,7 @@ MOST = 4
 
 def hashed(token: str) -> bytes:
     """What is kept of a token."""
-    return sha256(token.encode()).digest()
+    return sha256(token.encode()).digest()[:16]
 
 
 class Handles:
@@ -28,29 +28,30 @@ class Handles:
     def __init__(self) -> None:
         self.attach = 0
         self.proven = 0  # its number; 0: none yet
-        self._known: dict[int, bytes] = {}
+        self._known: tuple[tuple[int, bytes], ...] = ()
 
     def issue(self, token: str) -> int:
         """Remember a fresh token; its number."""
         self.attach += 1
-        self._known[self.attach] = hashed(token)
-        unproven = [number for number in self._known if number != self.proven]
-        for number in unproven[:-MOST]:
-            del self._known[number]
+        known = (*self._known, (self.attach, hashed(token)))
+        unproven = [number for number, _ in known if number != self.proven]
+        dropped = unproven[:-MOST]
+        self._known = tuple(each for each in known if each[0] not in dropped) if dropped else known
         return self.attach
 
     def shown(self, token: str) -> bool:
         """Whether the token is this session's and still good; then it is proven by that."""
         digest, found = hashed(token), 0
-        for number, known in self._known.items():
+        for number, known in self._known:
             if hmac.compare_digest(known, digest):
                 found = number
         return bool(found) and self.prove(found)
 
     def prove(self, number: int) -> bool:
         """The client named this number, so it has its token. False for one that is not known (any more)."""
-        if number not in self._known:
+        if not any(number == each for each, _ in self._known):
             return False
-        self.proven = number
-        self._known = {each: digest for each, digest in self._known.items() if each >= number}
+        if self.proven != number:
+            self.proven = number
+            self._known = tuple(each for each in self._known if each[0] >= number)
         return True

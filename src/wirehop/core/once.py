@@ -30,18 +30,23 @@ class OnceOnly:
     def __init__(self, *, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.bytes = 0  # of kept replies
-        self._entries: dict[int, Answered | None] = {}  # None: it is running
+        self._entries: dict[int, Answered | None] | None = None  # of each: None while it is running
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return 0 if self._entries is None else len(self._entries)
+
+    def __contains__(self, number: int) -> bool:
+        return self._entries is not None and number in self._entries
 
     def begin(self, number: int) -> None:
         """The command starts."""
+        if self._entries is None:
+            self._entries = {}
         self._entries[number] = None
 
     def answered(self, number: int, reply: Reply, size: int) -> None:
         """It has run. A reply that does not fit is kept as 120."""
-        if number not in self._entries:
+        if self._entries is None or number not in self._entries:
             return
         if self.bytes + size > self.max_bytes:
             reply, size = unknown(number), 0
@@ -51,7 +56,7 @@ class OnceOnly:
     def repeated(self, number: int) -> Reply | None:
         """What the number gets that was accepted before: the kept reply; 120 where nothing is known of it any more;
         None where the reply is still to come."""
-        if number not in self._entries:
+        if self._entries is None or number not in self._entries:
             return unknown(number)
         entry = self._entries[number]
         return None if entry is None else entry.reply
@@ -59,7 +64,7 @@ class OnceOnly:
     def acknowledge(self, acked: tuple[int, ...]) -> None:
         """The client has the replies to all numbers up to the first, and to each of the others. What still runs was
         answered to nobody, so it stays."""
-        if not acked:
+        if not acked or self._entries is None:
             return
         upto, others = acked[0], frozenset(acked[1:])
         for number in [each for each in self._entries if each <= upto or each in others]:
@@ -67,10 +72,19 @@ class OnceOnly:
             if entry is not None:
                 self.bytes -= entry.size
                 del self._entries[number]
+        if not self._entries:
+            self._entries = None  # an emptied dictionary keeps its memory
+
+    def forget_oldest(self) -> None:
+        """Let go of the oldest entry: of a session that nobody can come back to."""
+        number = next(iter(self._entries or ()), 0)
+        if self._entries is not None and number:
+            entry = self._entries.pop(number)
+            self.bytes -= 0 if entry is None else entry.size
 
     def running(self) -> list[int]:
         """The numbers that have started and are not answered."""
-        return [number for number, entry in self._entries.items() if entry is None]
+        return [number for number, entry in (self._entries or {}).items() if entry is None]
 
 
 def unknown(number: int) -> Reply:

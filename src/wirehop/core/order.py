@@ -34,6 +34,14 @@ class CommandOrder:
         self.waiting += 1
         return True
 
+    def keep_once_only(self) -> None:
+        """The wire is another one: of what waits, only publishes stay; the client asks again for the others."""
+        for channel, waiting in (self._busy or {}).items():
+            if waiting is not None and self._busy is not None:
+                kept = deque(command for command in waiting if command.publish is not None)
+                self.waiting -= len(waiting) - len(kept)
+                self._busy[channel] = kept or None
+
     def finish(self, channel: str) -> list[Command]:
         """The running command is done: those to run now, in order. Each may make the later ones wait again."""
         if self._busy is None or channel not in self._busy:

@@ -16,6 +16,7 @@ Inputs take `now` where time matters. Outputs are drained with `take()`; `deadli
 from enum import Enum, auto
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from wirehop.core import codes
 from wirehop.core.codes import Code, Kind
@@ -38,23 +39,28 @@ from wirehop.core.effects import (
 from wirehop.core.greeting import Greeting
 from wirehop.core.limits import Limits, channel_problem
 from wirehop.core.messages import (
+    FIRST_UNNUMBERED_ID,
     PING,
     Command,
+    CommandWh,
     ConnectWh,
     Position,
     Push,
     Refresh,
     RefreshResult,
     Reply,
+    Stated,
     SubRefreshResult,
+    SubscribeRequest,
     SubscribeResult,
+    Wh,
 )
-from wirehop.core.numbers import CommandNumbers
 from wirehop.core.order import CommandOrder
 from wirehop.core.replies import channel_of, is_pong, kind_of, refusal, request_of, result_reply, seconds_left
+from wirehop.core.resumable import WIRE_ONLY, Kept, Membership, Resumable
 from wirehop.core.slot import Slot
 from wirehop.core.subscription import Subscription
-from wirehop.core.subscriptions import OpenCall, Subscriptions
+from wirehop.core.subscriptions import OpenCall, Opening, Subscriptions
 from wirehop.core.table import Table
 from wirehop.core.terms import Terms
 
@@ -104,7 +110,6 @@ class Session:
         "_held",
         "_held_bytes",
         "_next_call",
-        "_numbers",
         "_order",
         "_out",
         "_ping_at",
@@ -114,6 +119,7 @@ class Session:
         "client",
         "info",
         "is_paused",
+        "membership",
         "secret",
         "state",
         "terms",
@@ -135,7 +141,7 @@ class Session:
         self._order = CommandOrder()
         self._held: list[tuple[Command, int]] | None = None  # behind a pending connect
         self._held_bytes = 0
-        self._numbers: CommandNumbers | None = None
+        self.membership: Membership | None = None  # of a session that moves, for clients with `wh`
         self._stale_at: float | None = now + terms.limits.connect_seconds
         self._ping_at: float | None = None
         self._pong_by: float | None = None
@@ -156,13 +162,15 @@ class Session:
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
+        if self.state is SessionState.CLOSED:
+            return None
         due = NEVER
         for at in (self._stale_at, self._ping_at, self._pong_by):
             if at is not None and at < due:
                 due = at
         limits = self.terms.limits
-        if self._numbers is not None and self._numbers.gap_since is not None:
-            due = min(due, self._numbers.gap_since + limits.gap_seconds)
+        if self.membership is not None and self.membership.resumable.numbers.gap_since is not None:
+            due = min(due, self.membership.resumable.numbers.gap_since + limits.gap_seconds)
         for at in (self._expires_at, self._subscriptions.expires_at):
             if at is not None:
                 due = min(due, at + limits.expiry_grace_seconds)
@@ -195,6 +203,8 @@ class Session:
             self._connect(command)
         elif self.state is SessionState.CONNECTING:
             self._hold(command, size)
+        elif self.membership is not None:
+            self._late(command, now, size)
 
     def heard(self) -> None:
         """The peer showed that it is alive (a pong frame, say)."""
@@ -218,7 +228,7 @@ class Session:
             self.fail(call.command_id, answer)
             self.release(call.channel, now)
         else:
-            self.send(result_reply(call.command_id, answer, has_wh=self._numbers is not None))
+            self._reply(result_reply(call.command_id, answer, has_wh=self.membership is not None))
             self.release(call.channel, now)
 
     def published(self, slot: Slot, first: int, last: int, epoch: str, now: float, *, count: int = 1) -> None:
@@ -266,13 +276,137 @@ class Session:
         """End the session; the client is told with `code`."""
         if self.state is SessionState.CLOSED:
             return
-        self._shut()
+        if self.membership is None:
+            self._shut()
+        else:
+            is_over = code not in WIRE_ONLY and not self.membership.is_trial
+            self._leave(code, reason or code.text, is_over=is_over)
         self.tell(Close(code, reason or code.text))
 
-    def lost(self) -> None:
-        """The wire is gone; there is nobody to tell."""
-        if self.state is not SessionState.CLOSED:
+    def lost(self, reason: str = "", *, is_clean: bool = False) -> None:
+        """The wire is gone; there is nobody to tell. `is_clean`: the client has closed it in order, which ends a
+        session that moves unless it has another wire."""
+        if self.state is SessionState.CLOSED:
+            return
+        membership = self.membership
+        if membership is None:
             self._shut()
+        else:
+            is_over = is_clean and not membership.is_trial and not membership.resumable.has_trial
+            self._leave(codes.CLOSED, reason, is_over=is_over)
+
+    # ---- a session that moves (`Resumable`) ------------------------------------------------------------------------
+
+    def join(self, resumable: Resumable, token: str, now: float, *, is_resumed: bool) -> None:
+        """While it connects: the session is one of `resumable`, which its token was of (`is_resumed`) or which is
+        new."""
+        greeting = self._greeting
+        assert greeting is not None
+        greeting.token, greeting.is_resumed = token, is_resumed
+        self.client = resumable.client
+        self.membership = resumable.join(self, token, now, is_resumed=is_resumed)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `take` would give something."""
+        return self._out is not None
+
+    @property
+    def wants_to_move(self) -> Wh | None:
+        """What a client whose session moves said with the connect command that is awaited."""
+        return None if self._greeting is None else self._greeting.wh
+
+    @property
+    def wire(self) -> int:
+        """The number of its wire; 0 for clients without `wh`."""
+        return 0 if self.membership is None else self.membership.wire
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the wire is not the current one yet: what comes is held, and what has no offset goes elsewhere."""
+        return self.membership is not None and self.membership.is_trial
+
+    @property
+    def expires_at(self) -> float | None:
+        """When it ends unless it is refreshed; None: never."""
+        return self._expires_at
+
+    def kept(self) -> dict[str, Kept]:
+        """What goes on over another wire."""
+        return self._subscriptions.kept()
+
+    def promoted(self, is_in: set[str], now: float) -> set[str]:
+        """The wire is current now. `is_in`: in whose presence the session is; in whose it is now."""
+        assert self.membership is not None
+        self.membership.is_trial = False
+        self.membership.since = self.membership.resumable.numbers.next
+        return self._subscriptions.promoted(is_in)
+
+    def supersede(self) -> None:
+        """Another wire is current, or this one was not confirmed: let go of everything but the commands that run."""
+        if self.state is not SessionState.CLOSED:
+            self._let_go()
+            self.tell(Close(codes.SUPERSEDED, codes.SUPERSEDED.text))
+
+    def shut_with(self, code: Code, reason: str) -> None:
+        """The session is over on all its wires."""
+        if self.state is not SessionState.CLOSED:
+            self._let_go()
+            self.tell(Close(code, reason))
+
+    def run_next(self, command: Command, now: float) -> None:
+        """Run a command that waited for another one on its channel."""
+        if self.state is SessionState.CONNECTED or (self.membership is not None and command.publish is not None):
+            self._run(command, now)
+
+    def _leave(self, code: Code, reason: str, *, is_over: bool) -> None:
+        assert self.membership is not None
+        self.membership.resumable.left(self, code, reason, is_over=is_over)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Shut, but for the commands that run once: their replies are wanted."""
+        calls = {number: call for number, call in (self._calls or {}).items() if call.kind in ("publish", "rpc")}
+        self._shut(leaves=False)
+        self._calls = calls or None
+
+    def _heed(self, command: Command, wh: CommandWh, now: float) -> bool:
+        """What a command says of the session; False where it must not run."""
+        membership = self.membership
+        assert membership is not None
+        if wh.attach and wh.attach != membership.wire:
+            self.fail(command.id, Failure(codes.BAD_REQUEST, "wh.attach names another wire"))
+            return False
+        if wh.attach:
+            membership.resumable.confirm(wh.attach, now)
+        if membership.is_trial:
+            return True
+        if wh.acked:
+            membership.resumable.acknowledge(wh.acked)
+        if wh.bye:
+            membership.resumable.bye(command, now)
+        return True
+
+    def _late(self, command: Command, now: float, size: int) -> None:
+        """The wire is gone, and a POST of its client still comes: of the last current wire what runs once counts."""
+        membership = self.membership
+        assert membership is not None
+        resumable = membership.resumable
+        if membership.is_trial or resumable.is_over or resumable.last != membership.wire:
+            return
+        if command.wh is not None and not self._heed(command, command.wh, now):
+            return
+        if not is_pong(command) and command.id < FIRST_UNNUMBERED_ID and command.id >= resumable.numbers.next:
+            try:
+                ready = resumable.numbers.accept(command, size, now)
+            except OverflowError:
+                return
+            for each in ready:
+                if (each.publish is not None or each.rpc is not None) and not resumable.begin(each.id):
+                    return
+                if each.publish is not None or each.rpc is not None or each.send is not None:
+                    self._run(each, now)
+            resumable.check_bye()
 
     # ---- connect ---------------------------------------------------------------------------------------------------
 
@@ -280,12 +414,9 @@ class Session:
         if command.connect is None or command.id == 0:
             self.end(codes.BAD_REQUEST_CLOSE, "the first command must be connect, with an id")
             return
-        if command.connect.wh is not None:
-            limits = self.terms.limits
-            self._numbers = CommandNumbers(max_count=limits.pending_commands, max_bytes=limits.held_bytes)
         self.state = SessionState.CONNECTING
         self._stale_at = None
-        self._greeting = Greeting(command.id, command.connect.subs)
+        self._greeting = Greeting(command.id, command.connect.subs, command.connect.wh)
         self.call(Authenticate(command.connect), OpenCall(command.id, "connect", ""))
 
     def _hold(self, command: Command, size: int) -> None:
@@ -293,7 +424,7 @@ class Session:
         if self._held_bytes > self.terms.limits.held_bytes:
             self.end(
                 codes.BAD_REQUEST_CLOSE,
-                f"more than {self.terms.limits.held_bytes} bytes before the connect result",
+                f"more than {self.terms.limits.held_bytes} bytes before the wire takes commands",
             )
             return
         if self._held is None:
@@ -308,13 +439,46 @@ class Session:
         greeting = self._greeting
         assert greeting is not None
         greeting.admitted = answer
-        if not answer.subs:
+        if (
+            greeting.wh is not None and self.membership is None
+        ):  # nobody keeps it: it has numbers, and ends with its wire
+            self.join(Resumable(self.client, answer.user, self.terms.limits, 0.0), "", now, is_resumed=False)
+        if not answer.subs and not greeting.is_resumed:
             self.opened({}, now)
             self.run_held(now)
-        elif len(answer.subs) > self.terms.limits.channels:
+            return
+        openings = self._openings(greeting, answer.subs, now)
+        if len(openings) > self.terms.limits.channels:
             self.end(codes.CHANNEL_LIMIT, f"a session has at most {self.terms.limits.channels} subscriptions")
         else:
-            self._subscriptions.open_with_session(answer.subs, greeting.positions, now)
+            self._subscriptions.open_with_session(openings, now)
+
+    def _openings(self, greeting: Greeting, grants: dict[str, Grant], now: float) -> list[Opening]:
+        """What the session begins with: what the server grants, and where it is resumed what goes on."""
+        openings = []
+        kept = self.membership.resumable.kept() if greeting.is_resumed and self.membership is not None else {}
+        for channel, grant in grants.items():
+            if channel not in kept:
+                known = greeting.positions.get(channel, SubscribeRequest())
+                request = SubscribeRequest(channel, recover=known.recover, epoch=known.epoch, offset=known.offset)
+                openings.append(Opening(grant, request))
+        if not greeting.is_resumed or self.membership is None:
+            return openings
+        stated = (greeting.wh.positions if greeting.wh is not None else None) or {}
+        was_ended, ended = self.membership.resumable.ended or {}, {}
+        for channel in stated:
+            if channel not in kept and channel not in grants:
+                ended[channel] = was_ended.get(channel, codes.INSUFFICIENT_STATE.number)
+        greeting.ended = ended
+        for channel, held in kept.items():
+            if channel in stated or held.is_by_server:
+                openings.append(_going_on(channel, held, stated.get(channel), now))
+        return openings
+
+    def not_opened(self, channel: str) -> None:
+        """`SubscriptionHost`: a subscription of the resumed session cannot go on from where the client is."""
+        if self._greeting is not None:
+            self._greeting.ended[channel] = codes.INSUFFICIENT_STATE.number
 
     def opened(self, subs: dict[str, SubscribeResult], now: float) -> None:
         """`SubscriptionHost`: the subscriptions that the session begins with have started. It is connected now."""
@@ -327,12 +491,31 @@ class Session:
         heartbeat = self.terms.heartbeat
         if heartbeat is not None:
             self._ping_at = now + heartbeat.interval
-        wh = None if self._numbers is None else ConnectWh(self._numbers.next, self.terms.limits.pending_commands)
+        wh = self._about_session(greeting, subs)
+        if greeting.is_resumed:
+            subs = {}
         result = greeting.result(self.terms, client=self.client, secret=self.secret, subs=subs, wh=wh)
         self.send(Reply(id=greeting.command_id, connect=result))
 
+    def _about_session(self, greeting: Greeting, subs: dict[str, SubscribeResult]) -> ConnectWh | None:
+        membership, terms = self.membership, self.terms
+        if membership is None:
+            return None
+        return ConnectWh(
+            next=membership.resumable.numbers.next,
+            limit=terms.limits.pending_commands,
+            attach=membership.wire,
+            token=greeting.token,
+            window=terms.window,
+            resumed=greeting.is_resumed,
+            subs=subs if greeting.is_resumed else {},
+            ended=greeting.ended,
+            keep=terms.keep,
+            wires=terms.wires,
+        )
+
     def run_held(self, now: float) -> None:
-        """`SubscriptionHost`: now the commands that came behind the connect."""
+        """`SubscriptionHost`: now the commands that came behind the connect, or while the wire was on trial."""
         held, self._held, self._held_bytes = self._held or [], None, 0
         for command, size in held:
             if self.state is SessionState.CONNECTED:
@@ -349,19 +532,58 @@ class Session:
     # ---- commands --------------------------------------------------------------------------------------------------
 
     def _accept(self, command: Command, now: float, size: int) -> None:
-        if is_pong(command):
-            return
-        if self._numbers is None:
+        if self.membership is not None:
+            self._accept_numbered(self.membership, command, now, size)
+        elif not is_pong(command):
             self._run(command, now)
+
+    def _accept_numbered(self, membership: Membership, command: Command, now: float, size: int) -> None:
+        if command.wh is not None and not self._heed(command, command.wh, now):
             return
+        if is_pong(command) or self.state is not SessionState.CONNECTED:
+            return
+        if membership.is_trial:
+            self._hold(command, size)
+            return
+        resumable, number = membership.resumable, command.id
+        if number >= FIRST_UNNUMBERED_ID:
+            self._run(command, now)
+        elif number == 0:
+            self.end(codes.BAD_REQUEST_CLOSE, "commands of this session have numbers")
+        elif number < resumable.numbers.next:
+            self._run_again(membership, command, now)
+        else:
+            self._run_in_turn(resumable, command, now, size)
+
+    def _run_in_turn(self, resumable: Resumable, command: Command, now: float, size: int) -> None:
+        """A number that was not accepted before: run what may start."""
         try:
-            ready = self._numbers.accept(command, size, now)
+            ready = resumable.numbers.accept(command, size, now)
         except OverflowError:
             self.end(codes.BAD_REQUEST_CLOSE, "too many commands wait for a gap in their numbers")
             return
         for each in ready:
-            if self.state is SessionState.CONNECTED:
-                self._run(each, now)
+            if self.state is not SessionState.CONNECTED:
+                return
+            if (each.publish is not None or each.rpc is not None) and not resumable.begin(each.id):
+                self.end(codes.BAD_REQUEST_CLOSE, "too many replies are not acknowledged (wh.acked)")
+                return
+            self._run(each, now)
+        resumable.check_bye()
+
+    def _run_again(self, membership: Membership, command: Command, now: float) -> None:
+        """A number that was accepted before, on this wire or another one."""
+        number = command.id
+        if not membership.is_new(number) or command.send is not None:
+            return  # its reply stands on this wire, or will
+        if len(membership.again or ()) > self.terms.limits.pending_commands:
+            self.end(codes.BAD_REQUEST_CLOSE, "too many commands are sent again")
+        elif command.publish is not None or command.rpc is not None:
+            reply = membership.resumable.once.repeated(number)
+            if reply is not None:
+                self.send(reply)
+        else:
+            self._run(command, now)
 
     def _run(self, command: Command, now: float) -> None:
         """Start the command, or let it wait for the one that runs on its channel."""
@@ -373,18 +595,19 @@ class Session:
         if channel is not None and (problem := channel_problem(channel, self.terms.limits)):
             self.fail(command.id, Failure(codes.BAD_REQUEST, problem))
             return
-        if len(self._calls or ()) + self._order.waiting >= self.terms.limits.pending_commands:
+        order = self._order if self.membership is None else self.membership.resumable.order
+        if len(self._calls or ()) + order.waiting >= self.terms.limits.pending_commands:
             self.fail(command.id, Failure(codes.TOO_MANY_REQUESTS))
-        elif channel is None or not self._order.must_wait(channel, command):
+        elif channel is None or not order.must_wait(channel, command):
             self._start(command, kind, channel or "", now)
 
     def _start(self, command: Command, kind: str, channel: str, now: float) -> None:
         if kind == "subscribe":
-            self._subscriptions.subscribe(command, now, replaces=self._numbers is not None)
+            self._subscriptions.subscribe(command, now, replaces=self.membership is not None)
         elif kind == "unsubscribe":
             self._subscriptions.unsubscribe(command, now)
         elif kind == "ping":
-            next_number = self._numbers.next if self._numbers is not None else None
+            next_number = None if self.membership is None else self.membership.resumable.numbers.next
             self.send(result_reply(command.id, next_number, has_wh=next_number is not None))
         elif kind == "send":
             assert command.send is not None
@@ -402,6 +625,9 @@ class Session:
 
     def release(self, channel: str, now: float) -> None:
         """`SubscriptionHost`: the command on this channel is done, the next may start."""
+        if self.membership is not None:
+            self.membership.resumable.finished(self, channel, now)
+            return
         for command in self._order.finish(channel):
             if self.state is SessionState.CONNECTED:
                 self._run(command, now)
@@ -426,7 +652,7 @@ class Session:
             self._calls = {}
         self._calls[number] = opened
         if opened.channel and opened.kind not in ("page", "sub_refresh"):
-            self._order.begin(opened.channel)
+            (self._order if self.membership is None else self.membership.resumable.order).begin(opened.channel)
         self.tell(Call(number, request))
         return number
 
@@ -435,9 +661,16 @@ class Session:
         if failure.code.kind is not Kind.ERROR:
             self.end(failure.code, failure.message)
         elif command_id:
-            self.send(refusal(command_id, failure))
+            self._reply(refusal(command_id, failure))
         else:
             self.tell(Count(f"send_{failure.code.name}", 1))
+
+    def _reply(self, reply: Reply) -> None:
+        """Answer a command: where the session has moved meanwhile, on the current wire."""
+        if self.membership is None or self.membership.is_trial:
+            self.send(reply)
+        else:
+            self.membership.resumable.answered(self, reply)
 
     def send(self, reply: Reply) -> None:
         """Say it to the client."""
@@ -488,13 +721,24 @@ class Session:
             self._pong_by = now + heartbeat.patience
 
     def _gap_is_old(self, now: float) -> bool:
-        since = self._numbers.gap_since if self._numbers is not None else None
+        since = self.membership.resumable.numbers.gap_since if self.membership is not None else None
         return since is not None and now >= since + self.terms.limits.gap_seconds
 
-    def _shut(self) -> None:
+    def _shut(self, *, leaves: bool = True) -> None:
         self.state = SessionState.CLOSED
-        self._subscriptions.shut()
+        self._subscriptions.shut(leaves=leaves)
         self._calls = None
         self._order = CommandOrder()
-        self._held = self._numbers = self._greeting = None
+        self._held = self._greeting = None
         self._stale_at = self._ping_at = self._pong_by = self._expires_at = None
+
+
+def _going_on(channel: str, held: Kept, stated: Stated | None, now: float) -> Opening:
+    """A subscription of a resumed session, from where its client stands. One that the server made and the client does
+    not name begins anew."""
+    epoch, offset = (stated.epoch, stated.offset) if stated is not None else ("", 0)
+    request = SubscribeRequest(
+        channel, recover=bool(epoch), epoch=epoch, offset=offset, join_leave=held.wants_joins and not held.is_by_server
+    )
+    ttl = 0.0 if held.expires_at is None else max(held.expires_at - now, 0.001)
+    return Opening(replace(held.grant, ttl=ttl), request, held.is_by_server)

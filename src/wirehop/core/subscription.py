@@ -56,17 +56,31 @@ class Subscription:
     """`command_id` is the id to answer while it opens (0 where the server subscribes: `is_by_server`); `read` the
     number of the history call that is open, 0 if none; `expires_at` when it ends unless it is refreshed."""
 
-    __slots__ = ("_request", "channel", "command_id", "expires_at", "grant", "is_by_server", "read", "slot", "state")
+    __slots__ = (
+        "_request",
+        "channel",
+        "command_id",
+        "expires_at",
+        "grant",
+        "is_by_server",
+        "is_in",
+        "read",
+        "slot",
+        "state",
+        "wants_joins",
+    )
 
     def __init__(self, request: SubscribeRequest, command_id: int, *, is_by_server: bool = False) -> None:
         self.channel = request.channel
         self.command_id = command_id
         self.is_by_server = is_by_server
+        self.is_in = False  # whether the session is in the channel's presence by it
         self.state = SubscriptionState.ASKED
         self.grant: Grant | None = None
         self.slot: Slot | None = None
         self.read = 0
         self.expires_at: float | None = None
+        self.wants_joins = is_by_server or request.join_leave
         self._request: SubscribeRequest | None = request
 
     def granted(self, grant: Grant) -> Slot:
@@ -84,8 +98,7 @@ class Subscription:
     @property
     def watches(self) -> bool:
         """Whether joins and leaves are told to this subscriber."""
-        is_wanted = self.is_by_server or (self._request is not None and self._request.join_leave)
-        return is_wanted and self.grant is not None and self.grant.join_leave
+        return self.wants_joins and self.grant is not None and self.grant.join_leave
 
     def started(self, started: Started) -> SubscribeResult | None:
         """The subscribe result; None where the client wants an error instead of an incomplete recovery."""

@@ -26,6 +26,7 @@ from wirehop.core.effects import (
     Request,
     SendMissed,
     SendTail,
+    Watch,
 )
 from wirehop.core.limits import Limits
 from wirehop.core.messages import (
@@ -40,6 +41,7 @@ from wirehop.core.messages import (
     Unsubscribe,
 )
 from wirehop.core.replies import result_reply
+from wirehop.core.resumable import Kept
 from wirehop.core.slot import Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
 from wirehop.core.subscription import Subscription, SubscriptionState
 
@@ -53,6 +55,14 @@ class OpenCall(Struct, frozen=True):
     kind: str
     channel: str
     subscription: Subscription | None = None
+
+
+class Opening(Struct, frozen=True):
+    """A subscription that a session begins with: what it was granted, and from where."""
+
+    grant: Grant
+    request: SubscribeRequest
+    is_by_server: bool = True
 
 
 class SubscriptionHost(Protocol):
@@ -69,6 +79,9 @@ class SubscriptionHost(Protocol):
     @property
     def is_connected(self) -> bool: ...
 
+    @property
+    def is_trial(self) -> bool: ...
+
     def call(self, request: Request, opened: OpenCall) -> int: ...
 
     def send(self, reply: Reply) -> None: ...
@@ -82,6 +95,8 @@ class SubscriptionHost(Protocol):
     def release(self, channel: str, now: float) -> None: ...
 
     def opened(self, subs: dict[str, SubscribeResult], now: float) -> None: ...
+
+    def not_opened(self, channel: str) -> None: ...
 
     def run_held(self, now: float) -> None: ...
 
@@ -115,13 +130,16 @@ class Subscriptions:
         if held is not None and (not replaces or held.is_by_server):
             host.fail(command.id, Failure(codes.ALREADY_SUBSCRIBED))
             return
-        if held is not None:
+        was_in = held is not None and held.is_in
+        if held is not None:  # who subscribes again does not leave meanwhile
+            held.is_in = False
             self.end(held, None, now)
         if len(self.by_channel) >= host.limits.channels:
             most = host.limits.channels
             host.fail(command.id, Failure(codes.LIMIT_EXCEEDED, f"a session has at most {most} subscriptions"))
             return
         subscription = Subscription(request, command.id)
+        subscription.is_in = was_in
         self.by_channel[request.channel] = subscription
         host.call(Authorize(request), OpenCall(command.id, "subscribe", request.channel, subscription))
 
@@ -135,14 +153,12 @@ class Subscriptions:
 
     # ---- what the server asks ------------------------------------------------------------------------------------
 
-    def open_with_session(self, grants: dict[str, Grant], requests: dict[str, SubscribeRequest], now: float) -> None:
-        """Subscribe the session before it is told that it is connected; `host.opened` follows when all have started.
-        `requests` holds the positions that the client has, by channel."""
+    def open_with_session(self, openings: list[Opening], now: float) -> None:
+        """Subscribe the session before it is told that it is connected; `host.opened` follows when all have started."""
         self._pages = {}
-        for channel, grant in grants.items():
-            known = requests.get(channel, SubscribeRequest())
-            request = SubscribeRequest(channel, recover=known.recover, epoch=known.epoch, offset=known.offset)
-            subscription = self._grant_by_server(request, grant, now)
+        for opening in openings:
+            grant = opening.grant
+            subscription = self._grant(opening.request, grant, now, is_by_server=opening.is_by_server)
             self._pages[subscription] = None
             if grant.delivery != "signal":
                 assert subscription.slot is not None
@@ -156,16 +172,46 @@ class Subscriptions:
             return
         where = since or Position("", 0)
         request = SubscribeRequest(channel, recover=since is not None, epoch=where.epoch, offset=where.offset)
-        subscription = self._grant_by_server(request, grant, now)
+        subscription = self._grant(request, grant, now)
         assert subscription.slot is not None
         self._follow(subscription, subscription.slot.start(host.limits, is_paused=host.is_paused), now)
 
-    def _grant_by_server(self, request: SubscribeRequest, grant: Grant, now: float) -> Subscription:
-        subscription = self.by_channel[request.channel] = Subscription(request, 0, is_by_server=True)
+    def _grant(self, request: SubscribeRequest, grant: Grant, now: float, *, is_by_server: bool = True) -> Subscription:
+        subscription = self.by_channel[request.channel] = Subscription(request, 0, is_by_server=is_by_server)
         slot = subscription.granted(grant)
         self.extend(subscription, grant.ttl, now)
-        self._host.tell(Attach(slot, subscription.watches))
+        if not self._host.is_trial:
+            self._host.tell(Attach(slot, subscription.watches))
+        elif grant.delivery != "signal":  # without offsets, things go to the current wire alone
+            self._host.tell(Attach(slot, watches=False))
         return subscription
+
+    def kept(self) -> dict[str, Kept]:
+        """What goes on over another wire."""
+        return {
+            channel: Kept(held.grant, held.is_by_server, held.wants_joins, held.expires_at)
+            for channel, held in self.by_channel.items()
+            if held.grant is not None and (held.is_by_server or held.state is SubscriptionState.OPEN)
+        }
+
+    def promoted(self, is_in: set[str]) -> set[str]:
+        """The wire was on trial and is current now: what goes to the current wire alone comes here. `is_in`: channels
+        in whose presence the session is; those in which it is now."""
+        stays = set()
+        for channel, subscription in self.by_channel.items():
+            slot, grant = subscription.slot, subscription.grant
+            if slot is None or grant is None or subscription.state is not SubscriptionState.OPEN:
+                continue
+            if grant.delivery == "signal":
+                self._host.tell(Attach(slot, subscription.watches))
+            elif subscription.watches:
+                self._host.tell(Watch(slot))
+            if grant.presence:
+                stays.add(channel)
+                subscription.is_in = True
+                if channel not in is_in:
+                    self._enter(subscription)
+        return stays
 
     def _open_all(self, now: float) -> None:
         """Start all that the session opens with, once every page is here."""
@@ -175,7 +221,7 @@ class Subscriptions:
             for subscription, page in pages.items()
         ):
             return
-        self._pages, results = None, {}
+        self._pages, results, left = None, {}, limits.recovery_bytes
         later: list[tuple[Subscription, list[SlotOutput]]] = []
         for subscription, page in pages.items():
             slot = subscription.slot
@@ -188,6 +234,13 @@ class Subscriptions:
                 result = subscription.started(outputs.pop(0))  # type: ignore[arg-type]
                 if result is not None:
                     results[subscription.channel] = result
+                    left -= sum(len(publication.data) for publication in result.publications)
+            if self._host.is_trial and (left < 0 or subscription.channel not in results):
+                results.pop(subscription.channel, None)
+                self._forget(subscription)
+                self._host.not_opened(subscription.channel)
+                left = max(left, 0)
+                continue
             later.append((subscription, outputs))
         self._host.opened(results, now)
         for subscription, outputs in later:
@@ -282,11 +335,11 @@ class Subscriptions:
             self._host.send(Reply(push=push))
         self._drain(now)
 
-    def shut(self) -> None:
-        """The session is over: end all, tell nobody."""
+    def shut(self, *, leaves: bool = True) -> None:
+        """The session, or its wire, is over: end all, tell nobody. Without `leaves` the session stays in presence."""
         self._draining = self._pages = None
         for subscription in list(self.by_channel.values()):
-            self._forget(subscription)
+            self._forget(subscription, leaves=leaves)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
@@ -342,7 +395,8 @@ class Subscriptions:
 
     def _enter(self, subscription: Subscription) -> None:
         grant = subscription.grant
-        if grant is not None and grant.presence:
+        if grant is not None and grant.presence and not self._host.is_trial:
+            subscription.is_in = True
             self._host.tell(Enter(subscription.channel, self._client_info(grant)))
 
     def _lost(self, subscription: Subscription, was_slow: bool, now: float) -> None:
@@ -364,13 +418,13 @@ class Subscriptions:
         self._host.fail(command_id, failure)
         self._host.release(subscription.channel, now)
 
-    def _forget(self, subscription: Subscription) -> None:
-        was_open = subscription.state is SubscriptionState.OPEN
+    def _forget(self, subscription: Subscription, *, leaves: bool = True) -> None:
         if self.by_channel.get(subscription.channel) is subscription:
             del self.by_channel[subscription.channel]
-        if subscription.slot is not None:
-            self._host.tell(Detach(subscription.slot))
-        if was_open and subscription.grant is not None and subscription.grant.presence:
+        slot, is_trial = subscription.slot, self._host.is_trial
+        if slot is not None and not (is_trial and slot.delivery == "signal"):
+            self._host.tell(Detach(slot))
+        if subscription.is_in and leaves and not is_trial:
             self._host.tell(Leave(subscription.channel, self._host.client))
         subscription.end()
         if subscription.expires_at is not None:

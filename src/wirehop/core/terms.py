@@ -16,10 +16,15 @@ class Heartbeat(Struct, frozen=True):
 class Terms(Struct, frozen=True):
     """Bounds, heartbeat (None: the wire looks after itself), and the version and node that the connect result names.
 
-    `node` goes into the connect result of wires whose commands travel apart.
+    `node` goes into the connect result of wires whose commands travel apart. For clients whose sessions move: `window`
+    is the seconds that a session waits for a wire, `keep` those for which idempotency keys are kept, `wires` the paths
+    of the wires that the server offers, by name.
     """
 
     limits: Limits
     heartbeat: Heartbeat | None
     version: str = ""
     node: str = ""
+    window: int = 0
+    keep: int = 0
+    wires: dict[str, str] = {}

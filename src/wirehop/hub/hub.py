@@ -96,6 +96,14 @@ class Hub:
             channel.watchers[slot] = None
         return is_first
 
+    def watch(self, slot: Slot) -> None:
+        """Tell the slot, which is attached, of joins and leaves as well."""
+        channel = self.channels.get(slot.channel)
+        if channel is not None and channel.has(slot):
+            if channel.watchers is None:
+                channel.watchers = {}
+            channel.watchers[slot] = None
+
     def detach(self, slot: Slot) -> bool:
         """Forget the slot; True if the channel has no slot here any more. Forgetting twice is fine."""
         channel = self.channels.get(slot.channel)

@@ -146,7 +146,8 @@ class Admission:
         sessions."""
         count = 0
         covers = self._node.auth.revocations.covers
-        for driver in list(self._node.sessions.values()):
+        waiting = [each.last for each in self._node.resumption.all() if each.last.wire is None]
+        for driver in [*self._node.sessions.values(), *waiting]:
             rights, session = driver.rights, driver.session
             token = rights.token if rights is not None else None
             if token is None:
@@ -155,11 +156,16 @@ class Admission:
                 names = {token.user, session.user}
                 is_revoked = any(covers(name, token.token_id, token.issued_at) for name in names)
             if is_revoked:
-                driver.end(codes.INVALID_TOKEN, "the token was revoked")
+                if driver.wire is None and driver.lasting is not None:
+                    driver.lasting.end(codes.INVALID_TOKEN, "the token was revoked")
+                else:
+                    driver.end(codes.INVALID_TOKEN, "the token was revoked")
                 count += 1
             elif rights is not None and rights.channels:
                 for channel, grant in list(rights.channels.items()):
                     if covers(session.user, grant.token_id, grant.issued_at):
                         rights.drop(channel)
                         driver.unsubscribe(channel, codes.UNSUBSCRIBED)
+                        if driver.lasting is not None:
+                            driver.lasting.unsubscribe(channel, codes.UNSUBSCRIBED)
         return count

@@ -5,7 +5,7 @@ replies and pushes wait in the outbox, bounded in bytes; a session that exceeds 
 never wait here: their slots have left the lane and catch up from history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from wirehop.abc import Peer
@@ -14,6 +14,7 @@ from wirehop.codecs.frame import Frame
 from wirehop.core import codes
 from wirehop.core.codes import Code
 from wirehop.core.effects import (
+    Admitted,
     Answer,
     Attach,
     Call,
@@ -29,6 +30,7 @@ from wirehop.core.effects import (
     Send,
     SendMissed,
     SendTail,
+    Watch,
 )
 from wirehop.core.messages import Command, Position, Push, Reply
 from wirehop.core.session import Session, SessionState
@@ -36,6 +38,7 @@ from wirehop.core.slot import Slot
 
 if TYPE_CHECKING:
     from wirehop.node.node import Node
+    from wirehop.node.resumption import Lasting
     from wirehop.node.wire import Wire
 
 NEVER = float("inf")
@@ -64,6 +67,9 @@ class Driver:
         "is_admin",
         "is_bare",
         "is_transient",
+        "key",
+        "lasting",
+        "late",
         "node",
         "opened_at",
         "peer",
@@ -87,6 +93,9 @@ class Driver:
     ) -> None:
         self.node = node
         self.session = session
+        self.key = session.client  # under which the node has it
+        self.lasting: Lasting | None = None  # of a session that moves
+        self.late: Callable[[], None] | None = None  # lets go of POSTs that may still come for a wire that is gone
         self.wire: Wire | None = wire
         self.wire_name = wire_name
         self.peer = peer
@@ -148,12 +157,22 @@ class Driver:
             self.session.resumed(self.node.clock.now())
         self._run()
 
-    def lost(self, cause: str) -> None:
-        """The wire is gone."""
+    def lost(self, cause: str, *, is_clean: bool = False) -> None:
+        """The wire is gone. `is_clean`: its client has closed it in order."""
         if self.session.state is not SessionState.CLOSED:
-            self.session.lost()
+            self.session.lost(cause, is_clean=is_clean)
             self._run()
             self._closed(codes.CLOSED.number, cause)
+
+    def let_late_go(self) -> None:
+        """Nothing that still comes for the wire counts any more."""
+        late, self.late = self.late, None
+        if late is not None:
+            late()
+
+    def drain(self) -> None:
+        """The machine was told something by another wire of its session."""
+        self._run()
 
     def end(self, code: Code, reason: str = "") -> None:
         """End the session from the server's side."""
@@ -165,6 +184,8 @@ class Driver:
 
     def answered(self, number: int, answer: Answer) -> None:
         """A call has its answer."""
+        if type(answer) is Admitted and self.session.wants_to_move is not None:
+            self.node.resumption.join(self, answer)
         self.session.answer(number, answer, self.node.clock.now())
         if isinstance(answer, PageRead):
             self._has_read = True
@@ -240,6 +261,8 @@ class Driver:
             for subscription in self.session.subscriptions.values():
                 if subscription.slot is not None:
                     self.node.hub.settle(subscription.slot)
+        if self.lasting is not None:
+            self.lasting.run()
         self.arm()
 
     def arm(self) -> None:
@@ -260,6 +283,8 @@ class Driver:
                 if wire is not None:
                     slot.lane, slot.out, slot.owner = wire.lane, wire.out, self
                     node.interest.attach(slot, watches=watches)
+            case Watch(slot):
+                node.hub.watch(slot)
             case Detach(slot):
                 node.interest.detach(slot)
             case SendMissed(slot, publications):

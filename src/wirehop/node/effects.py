@@ -42,6 +42,7 @@ from wirehop.core.messages import (
 )
 from wirehop.node.eager import run_eagerly
 from wirehop.node.events import Client, as_json_value
+from wirehop.node.resumption import ANSWER
 from wirehop.settings.tree import Namespace
 
 if TYPE_CHECKING:
@@ -254,6 +255,8 @@ class Effects:
     async def _invoke(self, driver: "Driver", method: str, data: Raw) -> Answer:
         if not self._node.permission.may_command(driver):
             return Failure(codes.PERMISSION_DENIED)
+        if method == ANSWER and driver.lasting is not None:
+            return driver.lasting.answered(data)
         handler = self._node.handlers.methods.get(method)
         if handler is None:
             return Failure(codes.METHOD_NOT_FOUND, f"there is no method {method[:64]!r}")

@@ -10,6 +10,7 @@ from wirehop.codecs.payload import json_payload
 from wirehop.core import codes
 from wirehop.core.errors import Refused
 from wirehop.core.messages import ConnectRequest
+from wirehop.node.resumption import lasting_of
 
 if TYPE_CHECKING:
     from wirehop.node.driver import Driver
@@ -90,6 +91,11 @@ class Client:
     def peer(self) -> Peer:
         """The other end of the wire."""
         return self._driver.peer
+
+    async def call(self, method: str, data: object = None, *, timeout: float = 10.0) -> object:
+        """Ask the client, and wait for its answer; the question survives a change of wire. Raises `Refused` with the
+        client's error (108: the client takes no calls; 120: its session ended first) and `TimeoutError`."""
+        return msgspec.json.decode(await lasting_of(self._driver).call(method, as_json_value(data), timeout))
 
     @property
     def channels(self) -> list[str]:

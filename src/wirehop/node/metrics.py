@@ -24,6 +24,7 @@ class Metrics:
         self.closed: Counter[tuple[str, int]] = Counter()  # sessions, by transport and code
         self.dropped: Counter[str] = Counter()  # by what was dropped
         self.errors: Counter[str] = Counter()  # by where
+        self.moves: Counter[str] = Counter()  # of sessions that outlive their wires, by what happened
         self.gone: Counter[str] = Counter()  # connections that a send found dead, by where
         self.api: Counter[tuple[str, int]] = Counter()  # commands of the server API, by method and code (0: success)
 
@@ -49,6 +50,7 @@ class NodeCollector:
         yield messages
         yield CounterMetricFamily("wirehop_publications", "Publications accepted by this node.", metrics.publications)
         yield CounterMetricFamily("wirehop_behind", "Live slots that had missed something.", metrics.behind)
+        yield GaugeMetricFamily("wirehop_waiting", "Sessions without a wire.", node.resumption.waiting)
         yield GaugeMetricFamily("wirehop_channels", "Channels with subscribers on this node.", len(node.hub.channels))
         closed = CounterMetricFamily("wirehop_closed", "Sessions ended, by code.", labels=["transport", "code"])
         for (name, code), count in metrics.closed.items():
@@ -61,6 +63,7 @@ class NodeCollector:
         for name, text, counter in (
             ("wirehop_dropped", "What was dropped, by reason.", metrics.dropped),
             ("wirehop_errors", "Failures, by where.", metrics.errors),
+            ("wirehop_moves", "Wires of sessions that move, by what happened.", metrics.moves),
             ("wirehop_gone", "Connections that a send found dead, by where.", metrics.gone),
             ("wirehop_paused", "How often a wire was full, by transport.", metrics.paused),
         ):

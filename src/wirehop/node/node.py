@@ -19,7 +19,7 @@ from wirehop.core import codes
 from wirehop.core.codes import Code
 from wirehop.core.errors import PayloadError, SettingsError
 from wirehop.core.limits import Limits
-from wirehop.core.messages import ClientInfo, PayloadKind, Position, Reply
+from wirehop.core.messages import ClientInfo, Move, PayloadKind, Position, Reply
 from wirehop.core.recovery import HistoryPage
 from wirehop.core.session import Session
 from wirehop.core.slot import Slot
@@ -35,6 +35,7 @@ from wirehop.node.metrics import Metrics
 from wirehop.node.patience import Patience
 from wirehop.node.permission import Permission
 from wirehop.node.publishing import Publishing
+from wirehop.node.resumption import Resumption
 from wirehop.node.threads import run_on
 from wirehop.node.tops import compare_tops_forever
 from wirehop.node.wheel import Wheel
@@ -108,6 +109,8 @@ class Node:
         self.interest = Interest(self)
         self.hub = Hub(self._later, lambda channel: self.policy.options(channel).coalesce, clock=self.clock.now)
         self.wheel = Wheel(self.clock.now, self._later)
+        self.resumption = Resumption(self)
+        self.wire_paths: dict[str, str] = {}  # of the wires that are offered, by name
         self._own_broker, self._own_presence = broker is None, presence_store is None
         self._choose_broker(broker, presence_store)
         self.id = self.ids.new()
@@ -273,7 +276,8 @@ class Node:
         drivers = [each for each in self.sessions_of(user, client=client) if channel in each.session.subscriptions]
         for driver in drivers:
             driver.unsubscribe(channel, code)
-        return len(drivers)
+        waiting = [each.unsubscribe(channel, code) for each in self.resumption.detached_of(user, client)]
+        return len({driver.session.client for driver in drivers}) + sum(waiting)
 
     def refresh(self, user: str, *, client: str = "", ttl: float) -> int:
         """Let a user's sessions on this node live `ttl` seconds from now (0: without end); how many."""
@@ -293,16 +297,32 @@ class Node:
     ) -> int:
         """End a user's sessions on this node, but for the clients in `whitelist`; how many."""
         drivers = [each for each in self.sessions_of(user, client=client) if each.session.client not in whitelist]
+        found = {driver.session.client for driver in drivers}
         for driver in drivers:
             driver.end(code, reason)
-        return len(drivers)
+        for lasting in self.resumption.detached_of(user, client):
+            if lasting.resumable.client not in whitelist:
+                lasting.end(code, reason)
+                found.add(lasting.resumable.client)
+        return len(found)
 
     def disconnect(self, client: str, code: Code = codes.FORCE_DISCONNECT, reason: str = "") -> bool:
-        """End a session of this node; False if there is none with this id."""
-        driver = self.sessions.get(client)
+        """End a session of this node, also one that waits for a wire; False if there is none with this id."""
+        driver, lasting = self.sessions.get(client), self.resumption.find(client)
         if driver is not None:
             driver.end(code, reason)
-        return driver is not None
+        elif lasting is not None:
+            lasting.end(code, reason)
+        return driver is not None or lasting is not None
+
+    def move(
+        self, user: str, *, client: str = "", to: Collection[str] = (), spread: float = 0.0, reason: str = ""
+    ) -> int:
+        """Ask a user's sessions on this node to go on over another wire: one of `to` (names of transports; none: any
+        other), each at a moment of its own within `spread` seconds. They lose nothing by it. How many were asked; who
+        speaks the protocol without `wh` cannot."""
+        asked = Move(tuple(to), round(spread * 1000), reason)
+        return sum(self.resumption.move(driver, asked) for driver in self.sessions_of(user, client=client))
 
     def revoke(self, *, user: str = "", token_id: str = "", before: float | None = None) -> int:
         """Revoke tokens: the one with the id `token_id`; those of `user`, or of everybody, that were issued before a
@@ -355,7 +375,7 @@ class Node:
         pause = seconds / (len(drivers) + len(guests)) if drivers or guests else 0.0
         due = self.clock.now()
         for driver in drivers:
-            if driver.session.client not in self.sessions:
+            if driver.wire is None:
                 continue  # it went by itself
             if (wait := due - self.clock.now()) > 0.005:
                 await asyncio.sleep(wait)
@@ -372,6 +392,7 @@ class Node:
         self.is_draining = True
         for driver in list(self.sessions.values()):
             driver.end(codes.SHUTDOWN)
+        self.resumption.end_all(codes.SHUTDOWN)
         for end in [end for each in self.guests for end in each.ends()]:
             end()
         for task in list(self._tasks):
@@ -426,14 +447,14 @@ class Node:
     def admitted(self, driver: Driver) -> None:
         """A session knows its user now."""
         user = driver.session.user
-        if user and driver.session.client in self.sessions:
+        if user and driver.wire is not None:
             self._by_user.setdefault(user, {})[driver] = None
 
     def forget(self, driver: Driver, code: int, reason: str) -> None:
         """A session is over."""
         self.wheel.dismiss(driver)
-        if self.sessions.pop(driver.session.client, None) is None:
-            return
+        if self.sessions.get(driver.key) is driver:
+            del self.sessions[driver.key]
         of_user = self._by_user.get(driver.session.user)
         if of_user is not None:
             of_user.pop(driver, None)
@@ -447,7 +468,8 @@ class Node:
             "= session=%s user=%s wire=%s closed code=%d reason=%s",
             driver.session.client, driver.session.user or "-", driver.wire_name, code, reason,
         )  # fmt: skip
-        self.effects.disconnected(driver, code, reason)
+        if driver.lasting is None:  # else it may go on over another wire
+            self.effects.disconnected(driver, code, reason)
 
     def connections(self) -> dict[str, int]:
         """Open sessions and guests by transport."""
@@ -493,7 +515,15 @@ class Node:
             interval, beat = self.settings.heartbeat.interval, None
             if heartbeat != "none":
                 beat = Heartbeat(interval, interval / 2, wants_pong=heartbeat == "pong")
-            terms = self._known_terms[heartbeat] = Terms(self.limits, beat, version=__version__, node=self.id)
+            terms = self._known_terms[heartbeat] = Terms(
+                self.limits,
+                beat,
+                version=__version__,
+                node=self.id,
+                window=round(self.settings.sessions.window),
+                keep=round(self.settings.idempotency.keep),
+                wires=self.wire_paths,
+            )
         return terms
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -184,6 +184,19 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 25.0
 
 
+class Sessions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sessions that outlive their wires, of clients that speak `wh`."""
+
+    window: Annotated[
+        float, _seconds("How long a session waits without a wire before it ends for good.", low=0, high=86_400)
+    ] = 60.0
+    per_user: Annotated[int, _count("Sessions of one user that may wait at a time; the oldest end first.", low=1)] = 10
+    share: Annotated[
+        int,
+        _count("Percent of this node's sessions that may wait at a time; the oldest end first.", low=1, high=100),
+    ] = 20
+
+
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one client, one session and one node may use."""
 
@@ -277,6 +290,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     admin: Admin = Admin()
     transports: Transports = Transports()
     heartbeat: Heartbeat = Heartbeat()
+    sessions: Sessions = Sessions()
     limits: Limits = Limits()
     namespaces: Mapping[str, Namespace] = field(default_factory=lambda: {DEFAULT_NAMESPACE: Namespace()})
     broker: BrokerChoice = BrokerChoice()

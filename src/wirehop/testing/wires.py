@@ -78,10 +78,11 @@ class Conversation:
 
     # ---- what a test asks ------------------------------------------------------------------------------------------
 
-    async def connect(self, *, timeout: float = SECONDS, wh: bool = False, **request: Any) -> Message:
-        """Open the wire and connect: the reply, or `{"push": {"disconnect": …}}` where the session ends instead."""
-        if wh or self.carrier.needs_numbers:
-            request["wh"] = {}
+    async def connect(self, *, timeout: float = SECONDS, wh: bool | Message = False, **request: Any) -> Message:
+        """Open the wire and connect: the reply, or `{"push": {"disconnect": …}}` where the session ends instead. `wh`:
+        as a client whose session moves, with what it says of it."""
+        if wh or self.carrier.needs_numbers or isinstance(wh, dict):
+            request["wh"] = wh if isinstance(wh, dict) else {}
         async with asyncio.timeout(timeout):
             await self.carrier.open({"id": CONNECT_ID, "connect": request})
             reply = await self.reply(CONNECT_ID, timeout=timeout)

@@ -92,8 +92,12 @@ class OneWayWire:
         self.driver.resumed()
 
     def closed(self, code: int, reason: str) -> None:
-        self._emulation.remove(self.driver)
-        self.driver.lost(f"stream {code} {reason}".rstrip())
+        driver = self.driver
+        driver.lost(f"stream {code} {reason}".rstrip())
+        if driver.lasting is None or driver.lasting.resumable.is_over or driver.lasting.last is not driver:
+            self._emulation.remove(driver)
+        else:  # a bye may still come
+            driver.late = lambda: self._emulation.remove(driver)
 
     # ---- from the driver ---------------------------------------------------------------------------------------------
 

@@ -118,7 +118,7 @@ class WebSocketWire:
         self.driver.resumed()
 
     def closed(self, code: int, reason: str) -> None:
-        self.driver.lost(f"websocket {code} {reason}".rstrip())
+        self.driver.lost(f"websocket {code} {reason}".rstrip(), is_clean=code == 1000)
 
     # ---- from the driver ---------------------------------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ def pairs(name: str, *, among: tuple[str, ...] = ()) -> st.SearchStrategy[Pair]:
         for each, (_, value) in values.items():
             if isinstance(value, dict):
                 for entry, mapped in value.items():
-                    if isinstance(mapped, str):
+                    if isinstance(mapped, str | int):
                         getattr(theirs, each)[entry] = mapped
                     else:
                         getattr(theirs, each)[entry].CopyFrom(mapped)

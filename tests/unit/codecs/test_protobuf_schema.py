@@ -102,6 +102,8 @@ def test_names_numbers_and_types_are_those_of_the_centrifuge_protocol() -> None:
         if field.name not in theirs[name].fields_by_name
     }
     assert added == {
+        "Command.wh": WH,
+        "Push.wh": WH,
         "ConnectRequest.wh": WH,
         "ConnectResult.wh": WH,
         "PublishRequest.wh": WH,

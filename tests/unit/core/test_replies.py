@@ -66,7 +66,7 @@ COMMANDS = {
 
 
 def test_every_kind_of_command_is_known_here() -> None:
-    assert {*COMMANDS, "id"} == set(Command.__struct_fields__)
+    assert {*COMMANDS, "id", "wh"} == set(Command.__struct_fields__)
 
 
 @pytest.mark.parametrize("kind", COMMANDS)

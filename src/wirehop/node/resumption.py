@@ -1,0 +1,306 @@
+"""Sessions that move, as a node keeps them: found by their tokens, driven on all their wires, ended when nobody comes.
+
+A `Resumable` decides; a `Lasting` carries out what it says, beside the drivers of its wires. A session without a wire
+holds no slot and no outbox: it is a record here, reached by disconnects, unsubscribes and revocations. Of those at most
+`sessions.per_user` wait for one user and `sessions.share` of all sessions of the node; the oldest end first.
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from wirehop.auth.rights import Rights
+from wirehop.core import codes
+from wirehop.core.codes import Code
+from wirehop.core.effects import Admitted, Failure, Invoked
+from wirehop.core.errors import Refused
+from wirehop.core.messages import Error, Move, Push, PushWh
+from wirehop.core.resumable import Departed, Detached, Gone, Promoted, Resumable
+
+if TYPE_CHECKING:
+    from wirehop.node.driver import Driver
+    from wirehop.node.node import Node
+
+log = logging.getLogger("wirehop.node")
+ANSWER = "wh.answer"
+"""The rpc method with which a client answers a call of the server."""
+NEVER = float("inf")
+
+
+class CallAnswer(Struct):
+    """What a client answers: `data`, or an error with a code and a message."""
+
+    call: int
+    data: Raw = Raw(b"null")
+    error: Error | None = None
+
+
+_ANSWER = msgspec.json.Decoder(CallAnswer)
+
+
+class Lasting:
+    """One session that moves. `drivers` are those of its open wires, `last` that of the wire that is or was current."""
+
+    __slots__ = ("_due", "_futures", "_is_running", "drivers", "last", "node", "resumable")
+
+    def __init__(self, node: "Node", resumable: Resumable, driver: "Driver") -> None:
+        self.node = node
+        self.resumable = resumable
+        self.last = driver
+        self.drivers: tuple[Driver, ...] = ()
+        self._futures: dict[int, asyncio.Future[Raw]] | None = None
+        self._is_running = False
+        self._due = NEVER
+
+    def run(self) -> None:
+        """Something has happened on one of the wires: carry out all that came of it, on all of them."""
+        if self._is_running:
+            return
+        self._is_running = True
+        resumable = self.resumable
+        try:
+            while True:
+                resumable.settle(self.node.clock.now())
+                outputs = resumable.take()
+                for output in outputs:
+                    self._carry_out(output)
+                busy = [driver for driver in self.drivers if driver.session.has_output]
+                for driver in busy:
+                    driver.drain()
+                if not outputs and not busy:
+                    break
+        finally:
+            self._is_running = False
+        if any(driver.wire is None for driver in self.drivers):
+            self.drivers = tuple(driver for driver in self.drivers if driver.wire is not None)
+        self._arm()
+
+    def tick(self, now: float) -> None:
+        """`wheel.Timed`."""
+        self._due = NEVER
+        if not self.resumable.is_over:
+            self.resumable.tick(now)
+            self.run()
+
+    def _arm(self) -> None:
+        deadline = self.resumable.deadline()
+        if deadline is not None and deadline < self._due:
+            self._due = deadline
+            self.node.wheel.add(self, deadline)
+
+    def end(self, code: Code, reason: str = "") -> None:
+        """End it for good, on all its wires."""
+        self.resumable.end(code, reason)
+        self.run()
+
+    def unsubscribe(self, channel: str, code: Code) -> bool:
+        """End a subscription while there is no wire; False where there is none such."""
+        was_held = self.resumable.unsubscribe(channel, code)
+        self.run()
+        return was_held
+
+    def _carry_out(self, output: Promoted | Detached | Gone | Departed) -> None:
+        node = self.node
+        match output:
+            case Promoted(session, before):
+                driver = next(each for each in self.drivers if each.session is session)
+                node.resumption.promoted(self, driver, detaches=before is None)
+                self.last.let_late_go()
+                self.last = driver
+            case Detached():
+                node.resumption.detached(self)
+            case Departed(channel):
+                node.effects.leave(channel, self.resumable.client)
+            case Gone(code, reason, leaves):
+                for channel in leaves:
+                    node.effects.leave(channel, self.resumable.client)
+                self._fail_calls()
+                self.last.let_late_go()
+                node.resumption.forget(self, code, reason)
+
+    # ---- calls to the client -----------------------------------------------------------------------------------------
+
+    async def call(self, method: str, data: Raw, timeout: float) -> Raw:
+        """Ask the client and wait for its answer, across moves. Raises `Refused` with the client's error, 120 where the
+        session ends first, and `TimeoutError`."""
+        if self.resumable.is_over:
+            raise Refused(codes.OUTCOME_UNKNOWN, "the session is over")
+        future: asyncio.Future[Raw] = asyncio.get_running_loop().create_future()
+        number = self.resumable.call(method, data)
+        if self._futures is None:
+            self._futures = {}
+        self._futures[number] = future
+        self.run()
+        try:
+            async with asyncio.timeout(timeout):
+                return await future
+        finally:
+            self.resumable.called(number)
+            self._futures.pop(number, None)
+
+    def answered(self, data: Raw) -> Invoked | Failure:
+        """The client's answer to a call, as it came by rpc."""
+        try:
+            answer = _ANSWER.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return Failure(codes.BAD_REQUEST, str(error))
+        future = (self._futures or {}).get(answer.call)
+        if self.resumable.called(answer.call) and future is not None and not future.done():
+            if answer.error is None:
+                future.set_result(answer.data)
+            else:
+                code = codes.find(answer.error.code)
+                is_error = code is not None and code.kind is codes.Kind.ERROR
+                future.set_exception(
+                    Refused(code if code is not None and is_error else codes.INTERNAL, answer.error.message)
+                )
+        return Invoked(Raw(b"null"))
+
+    def _fail_calls(self) -> None:
+        for future in (self._futures or {}).values():
+            if not future.done():
+                future.set_exception(Refused(codes.OUTCOME_UNKNOWN, "the session is over"))
+
+
+class Resumption:
+    """All sessions of a node that move, by their public id."""
+
+    def __init__(self, node: "Node") -> None:
+        self._node = node
+        self._by_client: dict[str, Lasting] = {}
+        self._detached: dict[Lasting, None] = {}  # the one that lost its wire first comes first
+        self._of_user: dict[str, dict[Lasting, None]] = {}  # those of them that have a user
+
+    def __len__(self) -> int:
+        return len(self._by_client)
+
+    @property
+    def waiting(self) -> int:
+        """How many have no wire."""
+        return len(self._detached)
+
+    def find(self, client: str) -> Lasting | None:
+        """The session with this id."""
+        return self._by_client.get(client)
+
+    def all(self) -> list[Lasting]:
+        """All of them."""
+        return list(self._by_client.values())
+
+    def detached_of(self, user: str, client: str = "") -> list[Lasting]:
+        """A user's sessions that have no wire; with `client` only that one (also of somebody anonymous)."""
+        if client:
+            found = self._by_client.get(client)
+            return [found] if found is not None and found in self._detached and found.resumable.user == user else []
+        return list(self._of_user.get(user, ()))
+
+    # ---- connect -----------------------------------------------------------------------------------------------------
+
+    def join(self, driver: "Driver", admitted: Admitted) -> None:
+        """A client whose session moves was let in: it goes on with the session of its token, or begins a new one."""
+        node, session = self._node, driver.session
+        wh = session.wants_to_move
+        assert wh is not None
+        lasting = self._shown(wh.token, admitted.user) if wh.token else None
+        is_resumed = lasting is not None
+        if lasting is None:
+            window = float(node.settings.sessions.window)
+            resumable = Resumable(session.client, admitted.user, node.limits, window)
+            lasting = self._by_client[session.client] = Lasting(node, resumable, driver)
+        else:
+            self._inherit(lasting, driver)
+            lasting.resumable.acknowledge(wh.acked)
+        token = f"{node.id}.{lasting.resumable.client}.{node.ids.new()}"
+        session.join(lasting.resumable, token, node.clock.now(), is_resumed=is_resumed)
+        driver.lasting = lasting
+        lasting.drivers = (*lasting.drivers, driver)
+        node.metrics.moves["resumed" if is_resumed else "unknown_token" if wh.token else "new"] += 1
+
+    def _shown(self, token: str, user: str) -> Lasting | None:
+        parts = token.split(".")
+        lasting = self._by_client.get(parts[1]) if len(parts) == 3 else None
+        if lasting is None or lasting.resumable.is_over or lasting.resumable.user != user:
+            return None
+        return lasting if lasting.resumable.handles.shown(token) else None
+
+    @staticmethod
+    def _inherit(lasting: Lasting, driver: "Driver") -> None:
+        """What single subscriptions were granted goes with them; what the wire brings (token, ticket) is its own."""
+        before = lasting.last.rights
+        if before is not None and before.channels:
+            if driver.rights is None:
+                driver.rights = Rights()
+            driver.rights.channels = {**before.channels, **(driver.rights.channels or {})}
+
+    # ---- what happens to them ----------------------------------------------------------------------------------------
+
+    def promoted(self, lasting: Lasting, driver: "Driver", *, detaches: bool) -> None:
+        """The driver's wire is current now."""
+        node = self._node
+        self._inherit(lasting, driver)
+        node.sessions.pop(driver.key, None)
+        driver.key = lasting.resumable.client
+        node.sessions[driver.key] = driver
+        node.metrics.moves["moved" if not detaches else "came_back"] += 1
+        self._attach(lasting)
+
+    def detached(self, lasting: Lasting) -> None:
+        """It has no wire: it waits, unless too many do."""
+        node, user = self._node, lasting.resumable.user
+        self._detached[lasting] = None
+        if user:
+            of_user = self._of_user.setdefault(user, {})
+            of_user[lasting] = None
+            if len(of_user) > node.settings.sessions.per_user:
+                self._evict(next(iter(of_user)))
+        if len(self._detached) > max(16, node.settings.sessions.share * len(self._by_client) // 100):
+            self._evict(next(iter(self._detached)))
+
+    def _evict(self, lasting: Lasting) -> None:
+        self._node.metrics.dropped["waiting_session"] += 1
+        self._node.soon(lambda: lasting.end(codes.CLOSED, "too many sessions wait for a wire"))
+
+    def _attach(self, lasting: Lasting) -> None:
+        if self._detached.pop(lasting, ...) is ...:
+            return
+        of_user = self._of_user.get(lasting.resumable.user)
+        if of_user is not None:
+            of_user.pop(lasting, None)
+            if not of_user:
+                del self._of_user[lasting.resumable.user]
+
+    def forget(self, lasting: Lasting, code: Code, reason: str) -> None:
+        """It is over for good."""
+        self._attach(lasting)
+        self._by_client.pop(lasting.resumable.client, None)
+        self._node.wheel.dismiss(lasting)
+        log.info(
+            "= session=%s user=%s ended code=%d reason=%s",
+            lasting.resumable.client, lasting.resumable.user or "-", code.number, reason,
+        )  # fmt: skip
+        self._node.effects.disconnected(lasting.last, code.number, reason)
+
+    # ---- what the node asks ------------------------------------------------------------------------------------------
+
+    def move(self, driver: "Driver", move: Move) -> bool:
+        """Ask a session to move; False where it cannot."""
+        if driver.lasting is None or driver.session.is_trial:
+            return False
+        driver.pushed(Push(wh=PushWh(move=move)))
+        return True
+
+    def end_all(self, code: Code) -> None:
+        """End those that have no wire: the node stops."""
+        for lasting in self.all():
+            lasting.end(code)
+
+
+def lasting_of(driver: Any) -> Lasting:
+    """The session that moves of a driver. Raises `Refused` (108) where its client cannot."""
+    lasting = driver.lasting
+    if not isinstance(lasting, Lasting):
+        raise Refused(codes.NOT_AVAILABLE, "this client does not take calls: it speaks the protocol without wh")
+    return lasting
