@@ -8,6 +8,7 @@ import pytest
 from node_under_test import Server, eventually
 
 from wirehop import Client, Namespace, User
+from wirehop.settings.tree import Sessions
 from wirehop.testing.wires import WIRES, Conversation
 
 pytestmark = pytest.mark.asyncio
@@ -18,6 +19,12 @@ EVERYONE = {
     "signal": Namespace(subscribe="anyone", publish="anyone", delivery="signal"),
 }
 SETTINGS = [{"namespaces": EVERYONE}]
+
+
+@pytest.fixture
+def wire_name() -> str:
+    """Each test names its wires."""
+    return "websocket"
 
 
 async def begun(wire: Conversation, **request: Any) -> dict[str, Any]:
@@ -32,9 +39,9 @@ async def confirm(wire: Conversation, attach: int) -> dict[str, Any]:
     return await wire.reply(CONFIRM + attach)
 
 
-async def going_on(wire: Conversation, token: str, positions: dict[str, Any], **request: Any) -> dict[str, Any]:
+async def going_on(wire: Conversation, shown: str, positions: dict[str, Any], **request: Any) -> dict[str, Any]:
     """A trial wire of the session that the token is of; not confirmed."""
-    answer = await wire.connect(wh={"token": token, "positions": positions}, **request)
+    answer = await wire.connect(wh={"token": shown, "positions": positions}, **request)
     result: dict[str, Any] = answer["connect"]
     return result
 
@@ -129,7 +136,7 @@ async def test_without_a_wire_it_waits_and_comes_back(server: Server, dial: Dial
 
 
 @pytest.mark.parametrize(
-    "server", [{"namespaces": EVERYONE, "sessions": {"window": 0.2}}], indirect=True, ids=["short window"]
+    "server", [{"namespaces": EVERYONE, "sessions": Sessions(window=0.2)}], indirect=True, ids=["short window"]
 )
 async def test_after_the_window_it_is_over_and_the_handler_hears_of_it_once(server: Server, dial: Dial) -> None:
     ended: list[int] = []
@@ -163,11 +170,10 @@ async def test_a_wire_closed_in_order_ends_the_session_at_once(server: Server, d
 
 @pytest.mark.parametrize("server", SETTINGS, indirect=True)
 @pytest.mark.parametrize("wire_name", ["sse", "stream", "long-poll", "websocket"])
-async def test_bye_ends_the_session_at_once(server: Server, wire: Conversation) -> None:
-    wire._number = 0
-    await wire.post({"id": 1, "ping": {}, "wh": {"bye": True, "attach": 1}}) if wire.carrier.needs_numbers else None
-    if not wire.carrier.needs_numbers:
-        return
+async def test_bye_ends_the_session_at_once(server: Server, dial: Dial, wire_name: str) -> None:
+    wire = dial(wire_name)
+    await begun(wire)
+    await wire.post({"id": 1, "ping": {}, "wh": {"bye": True}})
     await eventually(lambda: len(server.node.resumption) == 0)
     assert not server.node.sessions
 

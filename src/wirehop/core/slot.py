@@ -164,7 +164,6 @@ class Slot:
         "state",
     )
     out: Writable
-    lane: object
     owner: object
 
     def __init__(self, channel: str, delivery: str, *, since: Position | None = None) -> None:
@@ -175,6 +174,7 @@ class Slot:
         self.is_started = False  # whether `Started` has been given
         self.epoch = "" if since is None else since.epoch
         self.cohort: Cohort | None = None
+        self.lane: object = None  # of the fan-out, once it is attached
         self._next = NOT_LIVE
         self._offset = 0 if since is None else since.offset  # sent up to here, while not live
         self._heard_epoch = ""

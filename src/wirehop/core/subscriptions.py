@@ -421,10 +421,9 @@ class Subscriptions:
     def _forget(self, subscription: Subscription, *, leaves: bool = True) -> None:
         if self.by_channel.get(subscription.channel) is subscription:
             del self.by_channel[subscription.channel]
-        slot, is_trial = subscription.slot, self._host.is_trial
-        if slot is not None and not (is_trial and slot.delivery == "signal"):
-            self._host.tell(Detach(slot))
-        if subscription.is_in and leaves and not is_trial:
+        if subscription.slot is not None:
+            self._host.tell(Detach(subscription.slot))
+        if subscription.is_in and leaves and not self._host.is_trial:
             self._host.tell(Leave(subscription.channel, self._host.client))
         subscription.end()
         if subscription.expires_at is not None:

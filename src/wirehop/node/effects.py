@@ -5,7 +5,7 @@ An error of user code is logged with the session's id and answered as `internal`
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Raw
@@ -93,14 +93,16 @@ class Effects:
         elif handler is None:
             self._node.metrics.dropped["no_message_handler"] += 1
         else:
-            work = handler(Client(driver), data=bytes(data), sent=_sent(driver, data))
-            self._node.spawn(self._told(driver, work))
+            call = handler  # as it is now
+            self._node.spawn(
+                self._told(driver, lambda: call(Client(driver), data=bytes(data), sent=_sent(driver, data)))
+            )
 
     def disconnected(self, driver: "Driver", code: int, reason: str) -> None:
         """A session is over."""
         handler = self._node.handlers.disconnect
         if handler is not None and not driver.is_transient and driver.was_admitted:
-            self._node.spawn(self._told(driver, handler(Client(driver), code, reason)))
+            self._node.spawn(self._told(driver, lambda: handler(Client(driver), code, reason)))
 
     # ---- guests: anonymous, for one request --------------------------------------------------------------------------
 
@@ -168,10 +170,10 @@ class Effects:
         """Presence changes of a channel must not overtake each other."""
         self._node.interest.after_pending(channel, work)
 
-    async def _told(self, driver: "Driver", work: Awaitable[object]) -> None:
+    async def _told(self, driver: "Driver", work: Callable[[], Awaitable[object]]) -> None:
         try:
             async with asyncio.timeout(self._node.settings.limits.handler_timeout):
-                await work
+                await work()
         except Exception:
             self._node.metrics.errors["handler"] += 1
             log.exception("a handler failed, session=%s", driver.session.client)

@@ -390,11 +390,14 @@ class Node:
     async def stop(self) -> None:
         """End what is left at once, and close the broker."""
         self.is_draining = True
+        before = set(self._tasks)
         for driver in list(self.sessions.values()):
             driver.end(codes.SHUTDOWN)
         self.resumption.end_all(codes.SHUTDOWN)
         for end in [end for each in self.guests for end in each.ends()]:
             end()
+        if farewells := self._tasks - before:  # handlers that hear of the ends
+            await asyncio.wait(farewells, timeout=1.0)
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:

@@ -599,6 +599,8 @@ def test_an_ended_session_holds_nothing_and_takes_nothing(how: str) -> None:
     assert driven.session.deadline() is None
     for number in list(driven.calls):
         driven.session.answer(number, Failure(codes.INTERNAL), NOW)
+    accepted = [each.request for each in driven.run() if isinstance(each, Call)]
+    assert [type(each) for each in accepted] == [Publish]  # it was accepted before the end, and waited for its turn
     driven.session.published(slots[0], 6, 6, "e", NOW)
     driven.session.compare(slots[0], Position("e", 6), NOW)
     driven.session.push(Push("a"))
