@@ -119,6 +119,19 @@ class Conversation:
         self._trials: dict[int, float] | None = None  # until when, the oldest first
         self._out: list[ConversationOutput] | None = None
 
+    @classmethod
+    def elsewhere(cls, window: float, *, next_wire: int, now: float) -> "Conversation":
+        """One whose current wire is at another node: the first wire here has the number `next_wire`, and is a trial.
+        Without a trial it is over."""
+        self = cls(window)
+        self.state, self.newest, self.is_confirmed = ConversationState.DETACHED, next_wire - 1, True
+        self.until = now
+        return self
+
+    def skip_to(self, wire: int) -> None:
+        """The next wire has this number: those before it were opened at another node."""
+        self.newest = max(self.newest, wire - 1)
+
     @property
     def trials(self) -> tuple[int, ...]:
         """The wires that are open and not confirmed, the oldest first."""

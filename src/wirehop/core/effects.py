@@ -96,6 +96,15 @@ class PageRead(Struct, frozen=True):
     tail_from: int
 
 
+class TakeOver(Struct, frozen=True):
+    """The client has confirmed its wire, and the session is another node's: ask that one to hand it over. Answer:
+    `HandOver` or `Failure`."""
+
+    client: str
+    owner: str
+    attach: int
+
+
 class Publish(Struct, frozen=True):
     """Publish for the session. Answer: `Position` or `Failure`."""
 
@@ -145,6 +154,7 @@ Request = (
     | Refresh
     | SubRefresh
     | ReadPage
+    | TakeOver
     | Publish
     | ReadHistory
     | ReadPresence

@@ -32,12 +32,29 @@ class Handles:
 
     def issue(self, token: str) -> int:
         """Remember a fresh token; its number."""
+        return self._issue(hashed(token))
+
+    def _issue(self, digest: bytes) -> int:
         self.attach += 1
-        known = (*self._known, (self.attach, hashed(token)))
+        known = (*self._known, (self.attach, digest))
         unproven = [number for number, _ in known if number != self.proven]
         dropped = unproven[:-MOST]
         self._known = tuple(each for each in known if each[0] not in dropped) if dropped else known
         return self.attach
+
+    @property
+    def known(self) -> tuple[tuple[int, bytes], ...]:
+        """The hashes of the tokens that are good, by number."""
+        return self._known
+
+    def remember(self, digest: bytes) -> int:
+        """A token that another node has made; its number."""
+        return self._issue(digest)
+
+    def adopt(self, known: tuple[tuple[int, bytes], ...], proven: int) -> None:
+        """Take over what another node knew of them."""
+        self._known, self.proven = known, proven
+        self.attach = max([self.attach, *(number for number, _ in known)])
 
     def shown(self, token: str) -> bool:
         """Whether the token is this session's and still good; then it is proven by that."""

@@ -66,6 +66,10 @@ class CommandNumbers:
         self.gap_since = now if self._held else None
         return ready
 
+    def held(self) -> list[Held]:
+        """The commands that wait, in order."""
+        return [held for _, held in sorted((self._held or {}).items())]
+
     def restart_gap(self, now: float) -> None:
         """The client is on another wire: a gap has its whole time again."""
         if self.gap_since is not None:

@@ -82,6 +82,10 @@ class OnceOnly:
             entry = self._entries.pop(number)
             self.bytes -= 0 if entry is None else entry.size
 
+    def entries(self) -> list[tuple[int, Answered | None]]:
+        """All of them, in order; None for those that run."""
+        return sorted((self._entries or {}).items())
+
     def running(self) -> list[int]:
         """The numbers that have started and are not answered."""
         return [number for number, entry in (self._entries or {}).items() if entry is None]

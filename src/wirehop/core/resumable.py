@@ -23,10 +23,18 @@ from wirehop.core.codes import Code
 from wirehop.core.conversation import Conversation, ConversationOutput, Ended, Fenced, Moved, TrialDropped, WentAway
 from wirehop.core.effects import Grant
 from wirehop.core.handles import Handles
+from wirehop.core.handover import (
+    RUNNING_SECONDS,
+    HandedCommand,
+    HandedCopy,
+    HandedEntry,
+    HandedSubscription,
+    HandOver,
+)
 from wirehop.core.limits import Limits
 from wirehop.core.messages import Command, Message, Push, PushWh, Reply
 from wirehop.core.numbers import CommandNumbers
-from wirehop.core.once import OnceOnly
+from wirehop.core.once import OnceOnly, unknown
 from wirehop.core.order import CommandOrder
 
 if TYPE_CHECKING:
@@ -72,6 +80,18 @@ class Membership:
         return True
 
 
+class Copied(Struct, frozen=True):
+    """The session is another node's, here is a copy for a trial."""
+
+    owner: str
+
+
+class Answered(Struct, frozen=True):
+    """A command that runs once has its reply, and the session was handed over: the new owner wants it."""
+
+    reply: Reply
+
+
 class Promoted(Struct, frozen=True):
     """The session is the current one now. `before` is the one that was, if it still had a wire."""
 
@@ -86,11 +106,13 @@ class Detached(Struct, frozen=True):
 
 
 class Gone(Struct, frozen=True):
-    """The session is over for good. It leaves the presence of these channels."""
+    """The session is over for good. It leaves the presence of these channels. `is_elsewhere`: only a copy is over, or
+    the session is another node's now."""
 
     code: Code
     reason: str
     leaves: tuple[str, ...]
+    is_elsewhere: bool = False
 
 
 class Departed(Struct, frozen=True):
@@ -99,13 +121,14 @@ class Departed(Struct, frozen=True):
     channel: str
 
 
-ResumableOutput = Promoted | Detached | Gone | Departed
+ResumableOutput = Promoted | Detached | Gone | Departed | Answered
 
 
 class Resumable:
     """`client` is the session's public id, `window` the seconds that it waits for a wire."""
 
     __slots__ = (
+        "_adopted",
         "_bye_by",
         "_calls",
         "_kept",
@@ -122,6 +145,7 @@ class Resumable:
         "numbers",
         "once",
         "order",
+        "origin",
         "trials",
         "user",
         "wires",
@@ -146,6 +170,8 @@ class Resumable:
         self._calls: dict[int, Push] | None = None  # to the client, not answered
         self._next_call = 1
         self._bye_by: float | None = None
+        self._adopted: float | None = None  # until when replies of commands that run at the old owner are waited for
+        self.origin: Copied | None = None  # while the session is still another node's
         self._out: list[ResumableOutput] | None = None
 
     # ---- what drives it ----------------------------------------------------------------------------------------------
@@ -157,7 +183,7 @@ class Resumable:
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
-        due = [at for at in (self.wires.deadline(), self._bye_by) if at is not None]
+        due = [at for at in (self.wires.deadline(), self._bye_by, self._adopted) if at is not None]
         grace = self.limits.expiry_grace_seconds
         if self.current is None:
             if self.expires_at is not None:
@@ -177,6 +203,7 @@ class Resumable:
                 if each.expires_at is not None and now >= each.expires_at + grace:
                     self.unsubscribe(channel, codes.SUBSCRIPTION_EXPIRED)
             self.wires.tick(now)
+            self._give_up_running(now)
         self.settle(now)
 
     @property
@@ -295,10 +322,128 @@ class Resumable:
         session.run_held(now)
 
     def _finish(self, code: Code, reason: str) -> None:
-        kept = self._kept or {}
+        kept = self._kept or {} if self.origin is None else {}
         self.current = self.trials = self._kept = self._calls = self._bye_by = None
         leaves = tuple(channel for channel, each in kept.items() if each.grant.presence)
-        self._tell(Gone(code, reason, leaves))
+        self._tell(Gone(code, reason, leaves, is_elsewhere=self.origin is not None))
+
+    # ---- from node to node (`core.handover`) -------------------------------------------------------------------------
+
+    @classmethod
+    def copied(cls, copy: HandedCopy, owner: str, limits: Limits, now: float) -> "Resumable":
+        """A copy of a session that is another node's: wires may be on trial here, nothing is executed."""
+        self = cls(copy.client, copy.user, limits, copy.window)
+        self.wires = Conversation.elsewhere(copy.window, next_wire=copy.attach, now=now)
+        self.origin = Copied(owner)
+        self.renew(copy, now)
+        return self
+
+    def renew(self, copy: HandedCopy, now: float) -> None:
+        """One more trial of the copy: the owner gave its wire a number, and said what there is to go on with."""
+        self.wires.skip_to(copy.attach)
+        self.handles.attach = max(self.handles.attach, copy.attach - 1)
+        self._kept = {
+            channel: Kept(
+                held.grant,
+                held.is_by_server,
+                held.wants_joins,
+                None if held.expires_in is None else now + held.expires_in,
+            )
+            for channel, held in copy.subscriptions.items()
+        }
+        self.ended = copy.ended or None
+
+    def copy_for(self, digest: bytes, now: float) -> HandedCopy:
+        """Another node opens a wire of this session, with a token of its own of which we get the hash: a trial that is
+        not here."""
+        attach = self.wires.open(now, is_heard=True)
+        self.handles.attach = attach - 1
+        self.handles.remember(digest)
+        self.settle(now)
+        return self._copy(attach, now)
+
+    def hand_over(self, attach: int, now: float) -> HandOver | None:
+        """The client has confirmed that wire at another node: fence what is here and tell all. None where somebody else
+        has confirmed a newer wire."""
+        if self.is_over or not self.handles.prove(attach) or not self.wires.confirm(attach, now):
+            return None
+        kept = self.kept()
+        expires_at = self.current.expires_at if self.current is not None else self.expires_at
+        self._kept, self.expires_at = kept, expires_at
+        entries = tuple(
+            HandedEntry(number, None if held is None else held.reply, 0 if held is None else held.size)
+            for number, held in self.once.entries()
+        )
+        over = HandOver(
+            copy=self._copy(attach, now),
+            next=self.numbers.next,
+            entries=entries,
+            held=tuple(HandedCommand(held.command, held.size) for held in self.numbers.held()),
+            tokens=self.handles.known,
+            proven=self.handles.proven,
+            calls=dict(self._calls or {}),
+            next_call=self._next_call,
+            expires_in=None if expires_at is None else expires_at - now,
+        )
+        sessions = [*(self.trials or {}).values(), *([self.current] if self.current is not None else [])]
+        self.current = self.trials = self._kept = self._calls = self._bye_by = None
+        for session in sessions:
+            session.supersede()
+        self.order.keep_once_only()
+        self.wires.end()
+        self.wires.take()
+        self._tell(Gone(codes.SUPERSEDED, "another node has it now", (), is_elsewhere=True))
+        return over
+
+    def adopt(self, over: HandOver, now: float) -> None:
+        """The session is ours now. The trial that was confirmed is still to be confirmed here."""
+        self.origin = None
+        self.renew(over.copy, now)
+        self.numbers.next = over.next
+        for waiting in over.held:
+            self.numbers.accept(waiting.command, waiting.size, now)
+        for entry in over.entries:
+            self.once.begin(entry.number)
+            if entry.reply is not None:
+                self.once.answered(entry.number, entry.reply, entry.size)
+            else:
+                self._adopted = now + RUNNING_SECONDS
+        self.handles.adopt(over.tokens, over.proven)
+        self._calls, self._next_call = over.calls or None, over.next_call
+        self.expires_at = None if over.expires_in is None else now + over.expires_in
+
+    def forwarded(self, reply: Reply) -> None:
+        """The old owner forwards the reply of a command that ran on there."""
+        if reply.id in self.once.running():
+            self.once.answered(reply.id, reply, _REPLY_BYTES)
+            if self.current is not None:
+                self.current.send(reply)
+            if not self.once.running():
+                self._adopted = None
+
+    def _give_up_running(self, now: float) -> None:
+        if self._adopted is not None and now >= self._adopted:
+            for number in self.once.running():
+                self.forwarded(unknown(number))
+            self._adopted = None
+
+    def _copy(self, attach: int, now: float) -> HandedCopy:
+        return HandedCopy(
+            client=self.client,
+            user=self.user,
+            attach=attach,
+            window=self.wires.window,
+            subscriptions={
+                channel: HandedSubscription(
+                    held.grant,
+                    held.is_by_server,
+                    held.wants_joins,
+                    None if held.expires_at is None else held.expires_at - now,
+                )
+                for channel, held in self.kept().items()
+            },
+            ended=dict(self.ended or {}),
+        )
 
     # ---- subscriptions -----------------------------------------------------------------------------------------------
 
@@ -335,6 +480,9 @@ class Resumable:
 
     def answered(self, session: "Session", reply: Reply) -> None:
         """A command of the session has its reply. If it runs once, the reply is kept and goes to the current wire."""
+        if self.is_over:
+            self._tell(Answered(reply))
+            return
         size = _REPLY_BYTES
         if reply.rpc is not None and isinstance(reply.rpc.data, Raw):
             size += len(bytes(reply.rpc.data))

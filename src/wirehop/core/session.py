@@ -35,8 +35,10 @@ from wirehop.core.effects import (
     Request,
     Send,
     SubRefresh,
+    TakeOver,
 )
 from wirehop.core.greeting import Greeting
+from wirehop.core.handover import HandOver
 from wirehop.core.limits import Limits, channel_problem
 from wirehop.core.messages import (
     FIRST_UNNUMBERED_ID,
@@ -377,7 +379,9 @@ class Session:
         if wh.attach and wh.attach != membership.wire:
             self.fail(command.id, Failure(codes.BAD_REQUEST, "wh.attach names another wire"))
             return False
-        if wh.attach:
+        if wh.attach and membership.is_trial and membership.resumable.origin is not None:
+            self._take_over(membership)
+        elif wh.attach:
             membership.resumable.confirm(wh.attach, now)
         if membership.is_trial:
             return True
@@ -386,6 +390,25 @@ class Session:
         if wh.bye:
             membership.resumable.bye(command, now)
         return True
+
+    def _take_over(self, membership: Membership) -> None:
+        """Ask the node whose session it is, once; what comes meanwhile is held."""
+        origin = membership.resumable.origin
+        if origin is not None and not any(call.kind == "take_over" for call in (self._calls or {}).values()):
+            self.call(TakeOver(self.client, origin.owner, membership.wire), OpenCall(0, "take_over", ""))
+
+    def taken_over(self, number: int, over: HandOver | None, now: float) -> None:
+        """The answer to a `TakeOver`: the session, or None where somebody else was first or the owner does not
+        answer."""
+        membership = self.membership
+        if membership is None or (self._calls or {}).pop(number, None) is None:
+            return
+        if over is None:
+            self.end(codes.INSUFFICIENT_STATE_CLOSE, "the session could not be taken over")
+            return
+        if membership.resumable.origin is not None:
+            membership.resumable.adopt(over, now)
+        membership.resumable.confirm(membership.wire, now)
 
     def _late(self, command: Command, now: float, size: int) -> None:
         """The wire is gone, and a POST of its client still comes: of the last current wire what runs once counts."""

@@ -37,8 +37,9 @@ from wirehop.core.session import Session, SessionState
 from wirehop.core.slot import Slot
 
 if TYPE_CHECKING:
+    from wirehop.core.handover import HandOver
     from wirehop.node.node import Node
-    from wirehop.node.resumption import Lasting
+    from wirehop.node.resumption import Lasting, Looked
     from wirehop.node.wire import Wire
 
 NEVER = float("inf")
@@ -70,6 +71,7 @@ class Driver:
         "key",
         "lasting",
         "late",
+        "looked",
         "node",
         "opened_at",
         "peer",
@@ -95,6 +97,7 @@ class Driver:
         self.session = session
         self.key = session.client  # under which the node has it
         self.lasting: Lasting | None = None  # of a session that moves
+        self.looked: Looked | None = None  # what another node says of the session whose token was shown
         self.late: Callable[[], None] | None = None  # lets go of POSTs that may still come for a wire that is gone
         self.wire: Wire | None = wire
         self.wire_name = wire_name
@@ -192,6 +195,11 @@ class Driver:
         if not self.was_admitted and self.session.state is SessionState.CONNECTED:
             self.was_admitted = True
             self.node.admitted(self)
+        self._run()
+
+    def taken_over(self, number: int, over: "HandOver | None") -> None:
+        """Another node has handed its session over, or has not."""
+        self.session.taken_over(number, over, self.node.clock.now())
         self._run()
 
     def published(self, slot: Slot, first: int, last: int, epoch: str) -> None:

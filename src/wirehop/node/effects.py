@@ -30,6 +30,7 @@ from wirehop.core.effects import (
     Refresh,
     Request,
     SubRefresh,
+    TakeOver,
 )
 from wirehop.core.errors import Refused
 from wirehop.core.limits import channel_problem
@@ -63,6 +64,9 @@ class Effects:
 
     def perform(self, driver: "Driver", call: Call, *, at_once: bool = True) -> None:
         """Carry out the call; the driver is `answered`, before this returns only if `at_once` and nothing waits."""
+        if isinstance(call.request, TakeOver):
+            self._node.spawn(self._take_over(driver, call.number, call.request))
+            return
         if at_once:
             try:
                 known = self._at_once(driver, call.request)
@@ -143,6 +147,7 @@ class Effects:
                 and auth.asking is None
                 and not node.is_draining
                 and not node.settings.limits.sessions
+                and not self._asks_owner(request)
             ):
                 return _NOBODY
         elif type(request) is Authorize and node.handlers.subscribe is None and driver.rights is None:
@@ -158,10 +163,15 @@ class Effects:
         if kind is Publish:
             return handlers.publish is not None
         if kind is Authenticate:
-            return handlers.connect is not None
+            return handlers.connect is not None or self._asks_owner(call.request)
         if kind is Authorize:
             return handlers.subscribe is not None
         return kind is Invoke or kind is Refresh
+
+    def _asks_owner(self, request: Request) -> bool:
+        """Whether another node has to be asked about the session that the client goes on with."""
+        wh = request.request.wh if isinstance(request, Authenticate) else None
+        return wh is not None and bool(wh.token) and not self._node.resumption.knows(wh.token)
 
     async def _answer_later(self, driver: "Driver", number: int, work: Coroutine[Any, Any, Answer]) -> None:
         driver.answered(number, await work)
@@ -214,6 +224,8 @@ class Effects:
                 return await self._authenticate(driver, request)
             case Invoke(method, data):
                 return await self._invoke(driver, method, data)
+            case TakeOver():
+                raise TypeError("answered by taken_over")
             case ReadHistory(request):
                 return await self._history(driver, request)
             case ReadPresence(channel):
@@ -229,7 +241,13 @@ class Effects:
     async def _authenticate(self, driver: "Driver", request: ConnectRequest) -> Answer:
         if self._node.vouch is not None and request.token.startswith(VOUCHED):
             return self._vouched(driver, self._node.vouch(request.token, driver.session.client))
-        return await self._node.admission.authenticate(driver, request)
+        admitted = await self._node.admission.authenticate(driver, request)
+        if isinstance(admitted, Admitted) and request.wh is not None and request.wh.token:
+            driver.looked = await self._node.resumption.look_elsewhere(request.wh.token, admitted.user)
+        return admitted
+
+    async def _take_over(self, driver: "Driver", number: int, request: TakeOver) -> None:
+        driver.taken_over(number, await self._node.resumption.take_over(request))
 
     @staticmethod
     def _vouched(driver: "Driver", ttl: float | None) -> Answer:

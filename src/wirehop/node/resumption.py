@@ -7,7 +7,7 @@ holds no slot and no outbox: it is a record here, reached by disconnects, unsubs
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from msgspec import Raw, Struct
@@ -15,10 +15,12 @@ from msgspec import Raw, Struct
 from wirehop.auth.rights import Rights
 from wirehop.core import codes
 from wirehop.core.codes import Code
-from wirehop.core.effects import Admitted, Failure, Invoked
+from wirehop.core.effects import Admitted, Failure, Invoked, TakeOver
 from wirehop.core.errors import Refused
-from wirehop.core.messages import Error, Move, Push, PushWh
-from wirehop.core.resumable import Departed, Detached, Gone, Promoted, Resumable
+from wirehop.core.handles import hashed
+from wirehop.core.handover import HandedCopy, HandOver
+from wirehop.core.messages import Error, Move, Push, PushWh, Reply
+from wirehop.core.resumable import Answered, Departed, Detached, Gone, Promoted, Resumable, ResumableOutput
 
 if TYPE_CHECKING:
     from wirehop.node.driver import Driver
@@ -28,6 +30,42 @@ log = logging.getLogger("wirehop.node")
 ANSWER = "wh.answer"
 """The rpc method with which a client answers a call of the server."""
 NEVER = float("inf")
+
+
+REDIRECTS = 10_000
+"""Sessions that were handed over and are remembered, for a window each."""
+OWNER_SECONDS = 3.0
+"""How long another node may take to answer."""
+
+
+class Moved(Struct, frozen=True):
+    """The session is that node's now."""
+
+    owner: str
+
+
+class Owner(Protocol):
+    """Another node, as far as sessions move between the two."""
+
+    async def look(self, token: str, user: str, digest: bytes) -> HandedCopy | Moved | None:
+        """The session that the token is of, for a trial at the caller, whose own token has the hash `digest`."""
+        ...
+
+    async def hand_over(self, client: str, attach: int, successor: str) -> HandOver | None:
+        """The client has confirmed its wire at `successor`. None: it has confirmed a newer one elsewhere."""
+        ...
+
+    async def forward(self, client: str, reply: Reply) -> None:
+        """The reply of a command that ran on at the caller after it had handed the session over."""
+        ...
+
+
+class Looked(Struct):
+    """What another node has said of a session: its `owner`, and the token for the wire that will be on trial here."""
+
+    owner: str
+    copy: HandedCopy
+    token: str
 
 
 class CallAnswer(Struct):
@@ -44,13 +82,14 @@ _ANSWER = msgspec.json.Decoder(CallAnswer)
 class Lasting:
     """One session that moves. `drivers` are those of its open wires, `last` that of the wire that is or was current."""
 
-    __slots__ = ("_due", "_futures", "_is_running", "drivers", "last", "node", "resumable")
+    __slots__ = ("_due", "_futures", "_is_running", "drivers", "last", "node", "resumable", "successor")
 
     def __init__(self, node: "Node", resumable: Resumable, driver: "Driver") -> None:
         self.node = node
         self.resumable = resumable
         self.last = driver
         self.drivers: tuple[Driver, ...] = ()
+        self.successor = ""  # the node that it was handed over to
         self._futures: dict[int, asyncio.Future[Raw]] | None = None
         self._is_running = False
         self._due = NEVER
@@ -102,7 +141,7 @@ class Lasting:
         self.run()
         return was_held
 
-    def _carry_out(self, output: Promoted | Detached | Gone | Departed) -> None:
+    def _carry_out(self, output: ResumableOutput) -> None:
         node = self.node
         match output:
             case Promoted(session, before):
@@ -114,12 +153,15 @@ class Lasting:
                 node.resumption.detached(self)
             case Departed(channel):
                 node.effects.leave(channel, self.resumable.client)
-            case Gone(code, reason, leaves):
+            case Answered(reply):
+                if self.successor:
+                    node.spawn(node.resumption.forward_to(self.successor, self.resumable.client, reply))
+            case Gone(code, reason, leaves, is_elsewhere):
                 for channel in leaves:
                     node.effects.leave(channel, self.resumable.client)
                 self._fail_calls()
                 self.last.let_late_go()
-                node.resumption.forget(self, code, reason)
+                node.resumption.forget(self, code, reason, is_elsewhere=is_elsewhere)
 
     # ---- calls to the client -----------------------------------------------------------------------------------------
 
@@ -173,6 +215,8 @@ class Resumption:
         self._by_client: dict[str, Lasting] = {}
         self._detached: dict[Lasting, None] = {}  # the one that lost its wire first comes first
         self._of_user: dict[str, dict[Lasting, None]] = {}  # those of them that have a user
+        self.owners: dict[str, Owner] = {}  # other nodes, by id
+        self._handed: dict[str, tuple[str, float]] = {}  # sessions that another node has now, and until when we know
 
     def __len__(self) -> int:
         return len(self._by_client)
@@ -204,7 +248,11 @@ class Resumption:
         node, session = self._node, driver.session
         wh = session.wants_to_move
         assert wh is not None
-        lasting = self._shown(wh.token, admitted.user) if wh.token else None
+        looked, driver.looked = driver.looked, None
+        lasting = self._shown(wh.token, admitted.user) if wh.token and looked is None else None
+        token = ""
+        if looked is not None:
+            lasting, token = self._copied(looked, driver), looked.token
         is_resumed = lasting is not None
         if lasting is None:
             window = float(node.settings.sessions.window)
@@ -213,7 +261,7 @@ class Resumption:
         else:
             self._inherit(lasting, driver)
             lasting.resumable.acknowledge(wh.acked)
-        token = f"{node.id}.{lasting.resumable.client}.{node.ids.new()}"
+        token = token or f"{node.id}.{lasting.resumable.client}.{node.ids.new()}"
         session.join(lasting.resumable, token, node.clock.now(), is_resumed=is_resumed)
         driver.lasting = lasting
         lasting.drivers = (*lasting.drivers, driver)
@@ -272,16 +320,114 @@ class Resumption:
             if not of_user:
                 del self._of_user[lasting.resumable.user]
 
-    def forget(self, lasting: Lasting, code: Code, reason: str) -> None:
-        """It is over for good."""
+    def forget(self, lasting: Lasting, code: Code, reason: str, *, is_elsewhere: bool = False) -> None:
+        """It is over for good, or (`is_elsewhere`) another node's."""
         self._attach(lasting)
         self._by_client.pop(lasting.resumable.client, None)
         self._node.wheel.dismiss(lasting)
+        if is_elsewhere:
+            return
         log.info(
             "= session=%s user=%s ended code=%d reason=%s",
             lasting.resumable.client, lasting.resumable.user or "-", code.number, reason,
         )  # fmt: skip
         self._node.effects.disconnected(lasting.last, code.number, reason)
+
+    # ---- between nodes -----------------------------------------------------------------------------------------------
+
+    def knows(self, token: str) -> bool:
+        """Whether no other node has to be asked about the token."""
+        return not self.owners or token.partition(".")[0] not in self.owners
+
+    async def look_elsewhere(self, token: str, user: str) -> Looked | None:
+        """What the owner of the token says; None where it is this node, or no node answers."""
+        node, owner = self._node, token.partition(".")[0]
+        parts = token.split(".")
+        for _ in range(3):  # it may have been handed on meanwhile
+            asked = self.owners.get(owner)
+            if asked is None or len(parts) != 3:
+                return None
+            fresh = f"{node.id}.{parts[1]}.{node.ids.new()}"
+            try:
+                async with asyncio.timeout(OWNER_SECONDS):
+                    found = await asked.look(token, user, hashed(fresh))
+            except (TimeoutError, OSError):
+                node.metrics.errors["owner"] += 1
+                return None
+            if not isinstance(found, Moved):
+                return None if found is None else Looked(owner, found, fresh)
+            owner = found.owner
+        return None
+
+    def _copied(self, looked: Looked, driver: "Driver") -> Lasting:
+        """The copy of another node's session, for one more trial."""
+        node, now = self._node, self._node.clock.now()
+        known = self._by_client.get(looked.copy.client)
+        if known is not None and known.resumable.origin is not None:
+            known.resumable.renew(looked.copy, now)
+            return known
+        resumable = Resumable.copied(looked.copy, looked.owner, node.limits, now)
+        lasting = self._by_client[looked.copy.client] = Lasting(node, resumable, driver)
+        return lasting
+
+    async def take_over(self, request: TakeOver) -> HandOver | None:
+        """Ask the owner for its session."""
+        asked = self.owners.get(request.owner)
+        if asked is None:
+            return None
+        try:
+            async with asyncio.timeout(OWNER_SECONDS):
+                over = await asked.hand_over(request.client, request.attach, self._node.id)
+        except (TimeoutError, OSError):
+            self._node.metrics.errors["owner"] += 1
+            return None
+        if over is not None:
+            self._handed.pop(request.client, None)
+        return over
+
+    async def forward_to(self, successor: str, client: str, reply: Reply) -> None:
+        """Tell the new owner a reply; where it cannot be reached, its client gets 120."""
+        owner = self.owners.get(successor)
+        if owner is None:
+            self._node.metrics.dropped["forwarded_reply"] += 1
+        else:
+            await owner.forward(client, reply)
+
+    async def look(self, token: str, user: str, digest: bytes) -> HandedCopy | Moved | None:
+        """`Owner`: asked by another node."""
+        now = self._node.clock.now()
+        parts = token.split(".")
+        handed = self._handed.get(parts[1]) if len(parts) == 3 else None
+        if handed is not None and handed[1] > now:
+            return Moved(handed[0])
+        lasting = self._shown(token, user)
+        if lasting is None or lasting.resumable.origin is not None:
+            return None if lasting is None else Moved(lasting.resumable.origin.owner)  # type: ignore[union-attr]
+        copy = lasting.resumable.copy_for(digest, now)
+        lasting.run()
+        return copy
+
+    async def hand_over(self, client: str, attach: int, successor: str) -> HandOver | None:
+        """`Owner`: asked by another node."""
+        lasting, now = self._by_client.get(client), self._node.clock.now()
+        if lasting is None or lasting.resumable.origin is not None:
+            return None
+        over = lasting.resumable.hand_over(attach, now)
+        if over is not None:
+            lasting.successor = successor
+            while len(self._handed) >= REDIRECTS or (self._handed and next(iter(self._handed.values()))[1] <= now):
+                del self._handed[next(iter(self._handed))]
+            self._handed.pop(client, None)
+            self._handed[client] = (successor, now + lasting.resumable.wires.window)
+        lasting.run()
+        return over
+
+    async def forward(self, client: str, reply: Reply) -> None:
+        """`Owner`: asked by another node."""
+        lasting = self._by_client.get(client)
+        if lasting is not None:
+            lasting.resumable.forwarded(reply)
+            lasting.run()
 
     # ---- what the node asks ------------------------------------------------------------------------------------------
 
