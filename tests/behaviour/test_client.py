@@ -33,7 +33,7 @@ from wirehop.node import Connecting, Node, User
 from wirehop.settings.tree import Namespace
 from wirehop.site import Site
 
-WIRES: tuple[WireName, ...] = ("websocket", "sse", "long-poll", "short-poll")
+WIRES: tuple[WireName, ...] = ("websocket", "sse", "stream", "long-poll", "short-poll")
 SECONDS = 15.0
 OPEN = Namespace(subscribe="anyone", publish="anyone", presence=True, join_leave=True, history_size=300)
 
@@ -394,7 +394,7 @@ async def test_a_server_that_is_not_there_is_an_error_after_the_timeout_that_say
         async with Client(f"http://127.0.0.1:{unused_tcp_port}", wire=wire, timeout=0.2):
             pass
     assert asyncio.get_running_loop().time() - before < 3
-    if wire in ("websocket", "sse"):
+    if "poll" not in wire:
         assert "onnect" in caught.value.reason
 
 
@@ -448,7 +448,7 @@ async def test_after_cuts_nothing_is_missing_nothing_comes_twice_and_it_says_rec
         assert seen == list(range(60))
         assert subscription.gaps == 0
     assert False not in outcomes
-    if wire in ("websocket", "sse"):
+    if "poll" not in wire:
         assert ClientState.WAITING in states
         assert outcomes[-1] is True
     else:
@@ -509,7 +509,7 @@ async def test_over_event_streams_a_post_whose_answer_was_lost_is_repeated_and_r
         assert await client.rpc("count", 0) == 0
         posted = Cable(place)  # only what goes up passes through it
         await posted.open()
-        wire: Any = client._driver._wire
+        wire: Any = client._driver._wires[client._driver.machine.wire].wire
         await wire._http.close()
         wire._http.address = type(wire._http.address)("127.0.0.1", posted.port)
         posted.drops_answers = 1
@@ -544,11 +544,39 @@ async def test_requests_made_without_a_connection_wait_for_one(place: Place, wir
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("wire", ["websocket", "sse"])
-async def test_a_request_whose_wire_breaks_fails_with_120(place: Place, cable: Cable, wire: WireName) -> None:
+async def test_a_request_whose_wire_breaks_is_answered_on_the_next_one_and_runs_once(
+    place: Place, cable: Cable, wire: WireName
+) -> None:
+    go, ran = asyncio.Event(), 0
+
+    @place.node.rpc("gated")
+    async def gated(_session: Session, data: Any) -> object:
+        nonlocal ran
+        ran += 1
+        await go.wait()
+        return data
+
     async with client_of(cable, wire=wire) as client:
-        asked = asyncio.ensure_future(client.rpc("forever"))
+        asked = asyncio.ensure_future(client.rpc("gated", "done"))
         await client.rpc("echo", 1)
         cable.cut()
+        await until(lambda: client.state is not ClientState.CONNECTED)
+        await until(lambda: client.state is ClientState.CONNECTED)
+        assert not client.is_synced
+        go.set()
+        assert await asyncio.wait_for(asked, SECONDS) == "done"
+        await asyncio.wait_for(client.synced(), SECONDS)
+    assert ran == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("wire", ["websocket", "sse"])
+async def test_a_request_that_a_restarted_server_knows_nothing_of_fails_with_120(place: Place, wire: WireName) -> None:
+    async with client_of(place, wire=wire) as client:
+        asked = asyncio.ensure_future(client.rpc("forever"))
+        await client.rpc("echo", 1)
+        await place.stop()
+        await place.start()
         with pytest.raises(RequestFailed) as caught:
             await asyncio.wait_for(asked, SECONDS)
         assert caught.value.code == 120

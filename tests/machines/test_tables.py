@@ -22,6 +22,7 @@ from wirehop.core.effects import Admitted, Failure, Grant
 from wirehop.core.errors import LocalProtocolError
 from wirehop.core.limits import Limits
 from wirehop.core.messages import (
+    CONNECT_ID,
     Command,
     ConnectRequest,
     Disconnect,
@@ -223,11 +224,11 @@ def client_in(state: ClientState) -> ClientMachine:
         return client
     client.connect()
     if state in (ClientState.CONNECTING, ClientState.CONNECTED):
-        client.opened(0.0)
+        client.opened(1, 0.0)
     if state is ClientState.CONNECTED:
-        client.received(ADMITTED, 0.0)
+        client.received(1, ADMITTED, 0.0)
     if state is ClientState.WAITING:
-        client.lost(1006, "", 0.0)
+        client.lost(1, 1006, "", 0.0)
     if state is ClientState.CLOSED:
         client.close()
     client.take()
@@ -235,16 +236,16 @@ def client_in(state: ClientState) -> ClientMachine:
     return client
 
 
-ADMITTED = ClientReply(1, connect=ClientConnectResult(client="me", ping=25, pong=True))
+ADMITTED = ClientReply(CONNECT_ID, connect=ClientConnectResult(client="me", ping=25, pong=True))
 CLIENT_CALLS: dict[ClientInput, Callable[[ClientMachine], object]] = {
     ClientInput.CONNECT: lambda client: client.connect(),
-    ClientInput.OPENED: lambda client: client.opened(0.0),
     ClientInput.CLOSE: lambda client: client.close(),
 }
 """What its own side calls: out of place it is a mistake, and raises."""
 CLIENT_EVENTS: dict[ClientInput, list[Callable[[ClientMachine], object]]] = {
-    ClientInput.ADMITTED: [lambda client: client.received(ADMITTED, 0.0)],
-    ClientInput.LOST: [lambda client: client.lost(1006, "", 0.0), lambda client: client.lost(3500, "", 0.0)],
+    ClientInput.OPENED: [lambda client: client.opened(1, 0.0)],
+    ClientInput.ADMITTED: [lambda client: client.received(1, ADMITTED, 0.0)],
+    ClientInput.LOST: [lambda client: client.lost(1, 1006, "", 0.0), lambda client: client.lost(1, 3500, "", 0.0)],
     ClientInput.RETRY: [lambda client: client.tick(1e9)],
 }
 """What the network and time bring: out of place it is ignored, and never raises."""
@@ -264,7 +265,7 @@ def test_a_client_never_raises_for_what_the_network_and_time_bring(state: Client
         call(client)
         if (state, given) in CLIENT_TABLE.rows:
             assert CLIENT_TABLE.allows(state, given, client.state)
-        elif given is ClientInput.RETRY and state is ClientState.CONNECTED:  # silence: the wire is lost
+        elif given is ClientInput.RETRY and state in (ClientState.CONNECTING, ClientState.CONNECTED):  # silence
             assert CLIENT_TABLE.allows(state, ClientInput.LOST, client.state)
         else:
             assert client.state is state
@@ -273,7 +274,7 @@ def test_a_client_never_raises_for_what_the_network_and_time_bring(state: Client
 @pytest.mark.parametrize("temporary", [False, True])
 def test_a_client_whose_connect_is_refused_waits_or_ends(temporary: bool) -> None:
     client = client_in(ClientState.CONNECTING)
-    client.received(ClientReply(1, error=Error(100, "no", temporary=temporary)), 0.0)
+    client.received(1, ClientReply(CONNECT_ID, error=Error(100, "no", temporary=temporary)), 0.0)
     assert client.state is (ClientState.WAITING if temporary else ClientState.CLOSED)
     assert CLIENT_TABLE.allows(ClientState.CONNECTING, ClientInput.LOST, client.state)
 
@@ -282,7 +283,7 @@ def test_a_client_whose_connect_is_refused_waits_or_ends(temporary: bool) -> Non
 @pytest.mark.parametrize("state", [ClientState.CONNECTING, ClientState.CONNECTED])
 def test_a_disconnect_push_is_a_lost_wire_with_its_code(state: ClientState, code: int, after: ClientState) -> None:
     client = client_in(state)
-    client.received(ClientReply(push=ClientPush(disconnect=Disconnect(code, ""))), 0.0)
+    client.received(1, ClientReply(push=ClientPush(disconnect=Disconnect(code, ""))), 0.0)
     assert client.state is after
     assert CLIENT_TABLE.allows(state, ClientInput.LOST, after)
 

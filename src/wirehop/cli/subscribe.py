@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import click
 import msgspec
@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from wirehop.cli.shared import token_option, url_option
 from wirehop.cli.show import Screen, Shown
 from wirehop.client.address import channel_path, read_address
+from wirehop.client.client import WIRES as AUTO
 from wirehop.client.client import Client, WireName
 from wirehop.client.errors import RequestFailed
 from wirehop.client.events import ChannelEvents, StreamChanged
@@ -26,7 +27,7 @@ from wirehop.codecs.json_lines import WirePublication
 from wirehop.codecs.payload import ENCODING_TAG
 from wirehop.core.messages import Position
 
-WIRES = ("websocket", "sse", "long-poll", "short-poll", "events")
+WIRES = ("auto", "websocket", "sse", "stream", "long-poll", "short-poll", "events")
 
 
 class Asked(Struct, frozen=True):
@@ -34,7 +35,7 @@ class Asked(Struct, frozen=True):
 
     channel: str
     url: str
-    wire: Literal["websocket", "sse", "long-poll", "short-poll", "events"]
+    wire: Literal["auto", "websocket", "sse", "stream", "long-poll", "short-poll", "events"]
     token: str
     since: str
     history: int
@@ -47,9 +48,9 @@ class Asked(Struct, frozen=True):
 @click.option(
     "--wire",
     type=click.Choice(WIRES),
-    default="websocket",
+    default="auto",
     show_default=True,
-    help="`events` is the channel's URL as an event stream.",
+    help="`auto` takes the first that works; `events` is the channel's URL as an event stream.",
 )
 @click.option("--count", metavar="N", type=click.IntRange(min=1), help="Stop after so many publications.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0), help="Stop after this time.")
@@ -77,7 +78,7 @@ def subscribe(
         raise click.BadParameter(f"{since!r} is not a cursor (EPOCH:OFFSET)", param_hint="--since")
     if since and history:
         raise click.UsageError("--since and --history contradict each other: a cursor brings what follows it")
-    asked = Asked(channel, url, cast(WireName, wire), token, since, history)
+    asked = Asked(channel, url, cast(Any, wire), token, since, history)
     shown = asyncio.run(_show(asked, Screen(as_json=as_json), count=count, timeout=timeout))
     if count is not None and shown < count:
         within = "" if timeout is None else f" within {timeout:g} s"
@@ -109,9 +110,9 @@ async def _session(asked: Asked, screen: Screen) -> AsyncGenerator[Shown, None]:
         if change.state is ClientState.WAITING:
             screen.lost(change.reason, change.delay)
 
-    wire = cast(WireName, asked.wire)
+    wires = AUTO if asked.wire == "auto" else (cast(WireName, asked.wire),)
     position = decode_position(asked.since)
-    async with Client(asked.url, token=asked.token, wire=wire, timeout=None, on_state=changed) as client:
+    async with Client(asked.url, token=asked.token, wires=wires, timeout=None, on_state=changed) as client:
         if asked.history:
             found, position = await client.history(asked.channel, limit=asked.history, reverse=True)
             for publication in reversed(found):
@@ -119,7 +120,7 @@ async def _session(asked: Asked, screen: Screen) -> AsyncGenerator[Shown, None]:
         async with client.subscribe(
             asked.channel,
             position=position,
-            on_subscribed=lambda live: screen.live(recovered=live.recovered, where=asked.wire),
+            on_subscribed=lambda live: screen.live(recovered=live.recovered, where=client.wire),
         ) as subscription:
             async for publication in subscription:
                 yield _shown(publication)

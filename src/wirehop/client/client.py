@@ -14,18 +14,19 @@ import asyncio
 import random
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from wirehop.client.address import Address, read_address
 from wirehop.client.channel import Subscription
-from wirehop.client.driver import Driver
+from wirehop.client.choice import WireReport
+from wirehop.client.driver import Driver, Handler
 from wirehop.client.errors import ClientClosed, RequestFailed
 from wirehop.client.machine import ClientMachine
-from wirehop.client.outputs import PresenceChanged, StateChanged, Subscribed
+from wirehop.client.outputs import Moved, PresenceChanged, StateChanged, Subscribed
 from wirehop.client.publication import Publication
 from wirehop.client.states import ClientState
 from wirehop.client.wire import Wire
@@ -48,10 +49,12 @@ from wirehop.core.messages import (
 from wirehop.version import __version__
 
 T = TypeVar("T")
-WireName = Literal["websocket", "sse", "long-poll", "short-poll"]
+WireName = Literal["websocket", "sse", "stream", "long-poll", "short-poll"]
+WIRES: tuple[WireName, ...] = ("websocket", "stream", "sse", "long-poll")
+"""In this order, unless the application says otherwise."""
 
 
-def make_wire(name: WireName, address: Address, tls: ssl.SSLContext | None, *, timeout: float) -> Wire:
+def make_wire(name: str, address: Address, tls: ssl.SSLContext | None, *, timeout: float) -> Wire:
     """A wire of that kind. What a kind needs is imported with its first use."""
     match name:
         case "websocket":
@@ -62,49 +65,67 @@ def make_wire(name: WireName, address: Address, tls: ssl.SSLContext | None, *, t
             from wirehop.client.wires.sse import SseWire
 
             return SseWire(address, tls, timeout=timeout)
+        case "stream":
+            from wirehop.client.wires.stream import StreamWire
+
+            return StreamWire(address, tls, timeout=timeout)
         case "long-poll" | "short-poll":
             from wirehop.client.wires.poll import PollWire
 
             return PollWire(address, tls, timeout=timeout, is_long=name == "long-poll")
-    raise ValueError(f"there is no wire {name!r}; there are websocket, sse, long-poll and short-poll")
+    raise ValueError(f"there is no wire {name!r}; there are websocket, sse, stream, long-poll and short-poll")
 
 
 class Client:
-    """One conversation with a server; it reconnects by itself and goes on from the positions of its subscriptions.
+    """One conversation with a server, over one wire after the other: nothing lost, nothing twice, all in order.
 
-    `wire` is websocket, sse, long-poll or short-poll. `token` and `data` go with connect. `timeout` (seconds) bounds
-    the first connection (None: try for ever), `wire_timeout` each attempt. `on_state` hears every change of state,
-    `on_message` what the server sends outside of channels; both are plain functions that must not block.
+    `wires` are the kinds that it may use (websocket, sse, stream, long-poll, short-poll), the first one that works is
+    taken; `wire` is the short way to say one. `token` goes with connect: a string, or an async function that is asked
+    for a fresh one before each connect and when the session is about to expire. `timeout` (seconds) bounds the first
+    connection (None: try for ever), `wire_timeout` each attempt. `on_state` hears every change of state, `on_message`
+    what the server sends outside of channels, `on_moved` that another wire has taken over; they are plain functions
+    that must not block. What is asked without a connection waits for one: 10,000 commands and 1 MiB at most.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        token: str = "",
+        token: str | Callable[[], Awaitable[str]] = "",
         data: object = None,
         name: str = "wirehop-python",
-        wire: WireName = "websocket",
+        wires: Sequence[WireName] = WIRES,
+        wire: WireName | None = None,
         timeout: float | None = 10.0,
         wire_timeout: float = 10.0,
         tls: ssl.SSLContext | None = None,
         on_state: Callable[[StateChanged], None] | None = None,
         on_message: Callable[[object], None] | None = None,
+        on_moved: Callable[[Moved], None] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         request = ConnectRequest(
-            token=token, data=UNSET if data is None else _raw(data), name=name, version=__version__
+            token=token if isinstance(token, str) else "",
+            data=UNSET if data is None else _raw(data),
+            name=name,
+            version=__version__,
         )
         address = read_address(url)
         tls = address.tls(tls)
-        # Every wire numbers its commands: publish then says the position, and what is sent again is done once.
+        names = wires if wire is None else (wire,)
+        for each in names:
+            if each not in get_args(WireName):
+                raise ValueError(f"there is no wire {each!r}; there are {', '.join(get_args(WireName))}")
         self._driver = Driver(
-            ClientMachine(request, jitter=jitter, is_numbered=True),
-            lambda: make_wire(wire, address, tls, timeout=wire_timeout),
+            ClientMachine(request, jitter=jitter),
+            lambda kind: make_wire(kind, address, tls, timeout=wire_timeout),
+            names=names,
+            on_moved=on_moved,
+            fresh_token=None if isinstance(token, str) else token,
             on_state=on_state,
             on_message=None if on_message is None else lambda data: on_message(msgspec.json.decode(data)),
         )
-        self._where = f"{address.authority} over {wire}"
+        self._where = f"{address.authority} over {' or '.join(names)}"
         self._timeout = timeout
 
     # ---- life ------------------------------------------------------------------------------------------------------
@@ -113,6 +134,54 @@ class Client:
     def state(self) -> ClientState:
         """IDLE, OPENING, CONNECTING, CONNECTED, WAITING (to connect again) or CLOSED."""
         return self._driver.state
+
+    @property
+    def id(self) -> str:
+        """The session's public id; empty without a connection."""
+        return self._driver.machine.client
+
+    @property
+    def wire(self) -> str:
+        """The kind of the current wire; empty for none."""
+        return self._driver.wire_name
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether everything that was asked has reached the server, and been answered."""
+        return self._driver.is_synced
+
+    async def synced(self) -> None:
+        """Return when it is so."""
+        await self._driver.synced()
+
+    @property
+    def moves(self) -> int:
+        """How often another wire has taken over, the session going on."""
+        return self._driver.moves
+
+    def wires(self) -> list[WireReport]:
+        """What was seen of each kind of wire."""
+        return self._driver.choice.report()
+
+    @property
+    def why(self) -> str:
+        """Why this kind of wire was chosen, in words."""
+        return self._driver.choice.why
+
+    def move(self, *to: WireName, reason: str = "the application asks for it") -> None:
+        """Go on over another wire: one of `to` (none: any other), beside the current one until it is confirmed. The
+        current one stays where that fails. `on_moved` says when it is done."""
+        self._driver.move(to, reason)
+
+    def on_call(self, method: str) -> Callable[[Handler], Handler]:
+        """`@client.on_call("method")` on `async def (data) -> result`: answers calls of the server. What it raises
+        goes back as an error."""
+
+        def register(handler: Handler) -> Handler:
+            self._driver.handlers[method] = handler
+            return handler
+
+        return register
 
     async def __aenter__(self) -> "Client":
         try:
@@ -162,8 +231,10 @@ class Client:
     async def send(self, data: object) -> None:
         """Send something that wants no reply; returns when the server has accepted it. Raises `RequestFailed` (120
         where the wire was lost before that)."""
-        await self._driver.request(Command(send=SendRequest(_raw(data))))
-        await self._driver.request(Command(ping=PingRequest()))  # its reply shows that all before it was accepted
+        await asyncio.gather(
+            self._driver.request(Command(send=SendRequest(_raw(data)))),
+            self._driver.request(Command(ping=PingRequest())),  # its reply shows that all before it was accepted
+        )
 
     async def history(
         self, channel: str, *, limit: int = 100, since: Position | None = None, reverse: bool = False

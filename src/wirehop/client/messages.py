@@ -5,7 +5,6 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from wirehop.codecs.json_lines import WirePublication
 from wirehop.core.messages import (
-    ConnectWh,
     Disconnect,
     Error,
     Join,
@@ -15,6 +14,9 @@ from wirehop.core.messages import (
     PresenceResult,
     PresenceStatsResult,
     PublishResult,
+    PushWh,
+    Refresh,
+    RefreshResult,
     ReplyWh,
     RpcResult,
     Subscribe,
@@ -34,6 +36,19 @@ class ClientSubscribeResult(Struct, frozen=True):
     data: Raw | UnsetType = UNSET
 
 
+class ClientConnectWh(Struct, frozen=True):
+    next: int = 0
+    limit: int = 0
+    attach: int = 0
+    token: str = ""
+    window: int = 0
+    resumed: bool = False
+    subs: dict[str, ClientSubscribeResult] = {}
+    ended: dict[str, int] = {}
+    keep: int = 0
+    wires: dict[str, str] = {}
+
+
 class ClientConnectResult(Struct, frozen=True):
     client: str = ""
     version: str = ""
@@ -45,7 +60,7 @@ class ClientConnectResult(Struct, frozen=True):
     pong: bool = False
     session: str = ""
     node: str = ""
-    wh: ConnectWh | None = None
+    wh: ClientConnectWh | None = None
 
 
 class ClientHistoryResult(Struct, frozen=True):
@@ -63,6 +78,8 @@ class ClientPush(Struct, frozen=True):
     unsubscribe: Unsubscribe | None = None
     message: Message | None = None
     disconnect: Disconnect | None = None
+    refresh: Refresh | None = None
+    wh: PushWh | None = None
 
 
 class ClientReply(Struct, frozen=True):
@@ -79,6 +96,7 @@ class ClientReply(Struct, frozen=True):
     history: ClientHistoryResult | None = None
     ping: PingResult | None = None
     rpc: RpcResult | None = None
+    refresh: RefreshResult | None = None
     push: ClientPush | None = None
     wh: ReplyWh | None = None
 

@@ -22,6 +22,12 @@ class Outbox:
         self._lines: list[bytes] = []
         self._size = 0
         self._news = asyncio.Event()
+        self._sent = asyncio.Event()
+
+    async def drained(self) -> None:
+        """Everything has been taken, and the next one is asked for."""
+        while self._lines or not self._sent.is_set():
+            await self._sent.wait()
 
     def add(self, commands: Sequence[Command]) -> None:
         """These go next, in order."""
@@ -29,10 +35,12 @@ class Outbox:
         self._lines += lines
         self._size += sum(map(len, lines))
         self._news.set()
+        self._sent.clear()
 
     async def next(self) -> list[bytes]:
         """The next lines, as many as share a message; at least one."""
         while not self._lines:
+            self._sent.set()
             self._news.clear()
             await self._news.wait()
         if self._size > UNSENT_BYTES:

@@ -1,4 +1,7 @@
-"""What the client's machine tells its driver: wires to open, commands to send, what the application is to hear."""
+"""What the client's machine tells its driver: wires to open, commands to send, what the application is to hear.
+
+Wires have numbers, given by the machine: 1, 2, 3 …
+"""
 
 from msgspec import Raw, Struct
 
@@ -9,21 +12,48 @@ from wirehop.core.messages import Command, Join, Leave, Position
 
 
 class OpenWire(Struct, frozen=True):
-    """Open a wire; say `opened` or `lost`."""
+    """Open a wire; say `opened` or `lost`. `to`: names of transports that are wished for (none: any). `is_move`: beside
+    one that works, so take another kind."""
+
+    wire: int
+    to: tuple[str, ...] = ()
+    is_move: bool = False
+    reason: str = ""
 
 
 class Transmit(Struct, frozen=True):
-    """Send these commands, in order."""
+    """Send these commands on the wire, in order."""
 
+    wire: int
     commands: tuple[Command, ...]
 
 
 class Pong(Struct, frozen=True):
     """Answer a ping."""
 
+    wire: int
+
 
 class CloseWire(Struct, frozen=True):
-    """Close the wire; nothing of it is wanted any more."""
+    """Close the wire; nothing of it is wanted any more. `is_bye`: the session ends with it, in order."""
+
+    wire: int
+    is_bye: bool = False
+
+
+class Moved(Struct, frozen=True):
+    """The conversation goes on over this wire. `is_resumed`: it is the same session."""
+
+    wire: int
+    is_resumed: bool
+
+
+class TrialFailed(Struct, frozen=True):
+    """A wire that was to take over has failed; the old one stays."""
+
+    wire: int
+    code: int
+    reason: str
 
 
 class Delivered(Struct, frozen=True):
@@ -34,11 +64,13 @@ class Delivered(Struct, frozen=True):
 
 
 class Subscribed(Struct, frozen=True):
-    """The channel is live. `recovered`: nothing was missed since the last time; None the first time."""
+    """The channel is live. `recovered`: nothing was missed since the last time; None the first time. `is_by_server`:
+    nobody has asked for it here."""
 
     channel: str
     recovered: bool | None
     position: Position | None
+    is_by_server: bool = False
 
 
 class Unsubscribed(Struct, frozen=True):
@@ -66,6 +98,24 @@ class MessageArrived(Struct, frozen=True):
     data: Raw
 
 
+class CallArrived(Struct, frozen=True):
+    """The server asks; `answer` it with the number."""
+
+    number: int
+    method: str
+    data: Raw
+
+
+class RefreshWanted(Struct, frozen=True):
+    """The session will expire: give a fresh token (`refreshed`)."""
+
+
+class Synced(Struct, frozen=True):
+    """Whether everything that was asked has reached the server."""
+
+    is_synced: bool
+
+
 class StateChanged(Struct, frozen=True):
     """`code` and `reason` say why, where there is a why."""
 
@@ -80,11 +130,16 @@ ClientOutput = (
     | Transmit
     | Pong
     | CloseWire
+    | Moved
+    | TrialFailed
     | Delivered
     | Subscribed
     | Unsubscribed
     | PresenceChanged
     | Answered
     | MessageArrived
+    | CallArrived
+    | RefreshWanted
+    | Synced
     | StateChanged
 )

@@ -25,7 +25,7 @@ from wirehop.codecs.json_lines import encode_command
 from wirehop.core.errors import BadMessage
 from wirehop.core.messages import CONNECT_ID, FIRST_UNNUMBERED_ID, Command, PingRequest
 
-MAX_COMMANDS: Final = 256
+MAX_COMMANDS: Final = 1_024
 MAX_BYTES: Final = 1_048_576
 POLL_BYTES: Final = 262_144
 """Commands in one poll at most; the rest goes with the next ones."""
@@ -61,7 +61,8 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 
 
 class Polling:
-    """One poll session. At most 256 commands and 1 MiB of them wait to be accepted; one more is an `OverflowError`."""
+    """One poll session. At most 1,024 commands and 1 MiB of them wait to be accepted; one more is an
+    `OverflowError`."""
 
     def __init__(self, *, nonce: str, wait: float) -> None:
         self.wait = wait
@@ -144,5 +145,7 @@ class Polling:
         below = reply.id + 1 if 0 < reply.id < FIRST_UNNUMBERED_ID else 0
         if reply.wh is not None:
             below = max(below, reply.wh.next)
-        while self._open and self._open[0].number < below:
-            self._size -= len(self._open.pop(0).line)
+        done = [each for each in self._open if each.number < below or each.number == reply.id]
+        if done:
+            self._size -= sum(len(each.line) for each in done)
+            self._open = [each for each in self._open if each.number >= below and each.number != reply.id]

@@ -1,4 +1,4 @@
-"""The states and inputs of the client's machine, and what may lead where."""
+"""The client's states and what leads from one to the other: one table, which the tests enumerate and the docs draw."""
 
 from enum import Enum, auto
 
@@ -32,7 +32,9 @@ CLIENT_TABLE: Table[ClientState, ClientInput] = Table(
         (_S.OPENING, _I.LOST): (_S.WAITING, _S.CLOSED),
         (_S.CONNECTING, _I.ADMITTED): (_S.CONNECTED,),
         (_S.CONNECTING, _I.LOST): (_S.WAITING, _S.CLOSED),
-        (_S.CONNECTED, _I.LOST): (_S.WAITING, _S.CLOSED),
+        (_S.CONNECTED, _I.OPENED): (_S.CONNECTED,),  # a wire beside the current one
+        (_S.CONNECTED, _I.ADMITTED): (_S.CONNECTED,),
+        (_S.CONNECTED, _I.LOST): (_S.WAITING, _S.CLOSED, _S.CONNECTED, _S.OPENING, _S.CONNECTING),
         (_S.WAITING, _I.RETRY): (_S.OPENING,),
         **{(state, _I.CLOSE): (_S.CLOSED,) for state in _S},
     },

@@ -43,6 +43,10 @@ class Wire(Protocol):
         """Send these in order. What a wire cannot take any more makes it end."""
         ...
 
+    async def finish(self) -> None:
+        """The session ends in order: return when what was sent has left, or where closing the wire says it all."""
+        ...
+
 
 class _Refusal(Struct):
     error: Error

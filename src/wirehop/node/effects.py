@@ -75,11 +75,10 @@ class Effects:
             if known is not None:
                 driver.answered(call.number, known)
                 return
-        work = self._guarded(driver, call)
         if not at_once or self._runs_user_code(call) or self._node.permission.may_wait(call):
-            self._node.spawn(self._answer_later(driver, call.number, work))
+            self._node.spawn(self._answer_later(driver, call))
         else:
-            run_eagerly(work, lambda answer: driver.answered(call.number, answer), self._node.spawn)
+            run_eagerly(self._guarded(driver, call), lambda answer: driver.answered(call.number, answer), self._node.spawn)
 
     def enter(self, channel: str, info: ClientInfo) -> None:
         """The session is in the channel."""
@@ -173,8 +172,8 @@ class Effects:
         wh = request.request.wh if isinstance(request, Authenticate) else None
         return wh is not None and bool(wh.token) and not self._node.resumption.knows(wh.token)
 
-    async def _answer_later(self, driver: "Driver", number: int, work: Coroutine[Any, Any, Answer]) -> None:
-        driver.answered(number, await work)
+    async def _answer_later(self, driver: "Driver", call: Call) -> None:
+        driver.answered(call.number, await self._guarded(driver, call))
 
     def _run_in_order(self, channel: str, work: Coroutine[Any, Any, None]) -> None:
         """Presence changes of a channel must not overtake each other."""

@@ -296,6 +296,7 @@ class Pair:
         self.node = VirtualNode(self.broker, self.clock, limits or Limits(), heartbeat=heartbeat)
         self.client = ClientMachine(ConnectRequest(data=UNSET), jitter=lambda: 0.0)
         self.link: VirtualLink[bytes] | None = None
+        self.number = 0  # of the client's wire
         self.wire: VirtualWire | None = None
         self.delivered: dict[str, list[tuple[str, int] | None]] = {}
         self.values: list[bytes] = []
@@ -308,9 +309,9 @@ class Pair:
         while outputs := self.client.take():
             for output in outputs:
                 match output:
-                    case OpenWire():
-                        self._open()
-                    case Transmit(commands):
+                    case OpenWire(wire):
+                        self._open(wire)
+                    case Transmit(_, commands):
                         self._transmit(b"\n".join(encode_command(command) for command in commands))
                     case Pong():
                         self._transmit(encode_command(Command()))
@@ -329,11 +330,12 @@ class Pair:
                     case Unsubscribed() | _:
                         pass
 
-    def _open(self) -> None:
+    def _open(self, number: int) -> None:
+        self.number = number
         self.link = VirtualLink()
         self.link.down.receive = self._arrived
         self.wire = VirtualWire(self.node, self.link)
-        self.client.opened(self.clock.now())
+        self.client.opened(number, self.clock.now())
 
     def _transmit(self, data: bytes) -> None:
         if self.link is not None and self.link.is_open:
@@ -341,7 +343,7 @@ class Pair:
 
     def _arrived(self, data: bytes) -> None:
         for reply in decode_replies(data):
-            self.client.received(reply, self.clock.now())
+            self.client.received(self.number, reply, self.clock.now())
         self.run_client()
 
     def subscribe(self, channel: str) -> None:
@@ -360,7 +362,7 @@ class Pair:
         self.link.cut()
         self.wire.lost()
         if tell_client:
-            self.client.lost(1006, "cut", self.clock.now())
+            self.client.lost(self.number, 1006, "cut", self.clock.now())
             self.run_client()
 
     def reconnect(self) -> None:

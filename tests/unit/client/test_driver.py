@@ -43,6 +43,9 @@ class Wire:
     def send(self, commands: Sequence[Command]) -> None:
         self.sent += commands
 
+    async def finish(self) -> None:
+        return
+
 
 class Desk:
     """A driver, its wires and what it said."""
@@ -50,10 +53,10 @@ class Desk:
     def __init__(self) -> None:
         self.wires: list[Wire] = []
         self.states: list[StateChanged] = []
-        machine = ClientMachine(ConnectRequest(), jitter=lambda: 0.0, is_numbered=True)
-        self.driver = Driver(machine, self.make, on_state=self.states.append)
+        machine = ClientMachine(ConnectRequest(), jitter=lambda: 0.0)
+        self.driver = Driver(machine, self.make, names=["test"], on_state=self.states.append)
 
-    def make(self) -> Wire:
+    def make(self, _name: str) -> Wire:
         self.wires.append(Wire())
         return self.wires[-1]
 

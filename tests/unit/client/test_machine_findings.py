@@ -4,13 +4,13 @@ from wirehop.client.machine import ClientMachine
 from wirehop.client.messages import ClientConnectResult, ClientReply
 from wirehop.client.outputs import Answered, StateChanged, Transmit
 from wirehop.client.states import ClientState
-from wirehop.core.messages import Command, ConnectRequest, PublishRequest
+from wirehop.core.messages import CONNECT_ID, Command, ConnectRequest, PublishRequest
 
 
 def lost_machine(jitter: float) -> StateChanged:
     machine = ClientMachine(ConnectRequest(), jitter=lambda: jitter)
     machine.connect()
-    machine.lost(1006, "gone", 0.0)
+    machine.lost(1, 1006, "gone", 0.0)
     changed = [each for each in machine.take() if isinstance(each, StateChanged)]
     return changed[-1]
 
@@ -24,8 +24,8 @@ def test_a_request_that_nobody_waits_for_any_more_is_not_sent_when_the_connectio
     machine.connect()
     call = machine.request(Command(publish=PublishRequest("c")))
     machine.abandon(call)
-    machine.opened(0.0)
-    machine.received(ClientReply(id=1, connect=ClientConnectResult()), 0.0)
+    machine.opened(1, 0.0)
+    machine.received(1, ClientReply(id=CONNECT_ID, connect=ClientConnectResult()), 0.0)
     assert machine.state is ClientState.CONNECTED
     sent = [command for each in machine.take() if isinstance(each, Transmit) for command in each.commands]
     assert not any(command.publish for command in sent)

@@ -225,7 +225,7 @@ def test_sends_alone_travel_with_a_ping_whose_reply_says_that_they_were_accepted
 def test_what_is_open_is_bounded() -> None:
     world = admitted()
     world.client.send([rpc(number) for number in range(1, MAX_COMMANDS + 1)])
-    with pytest.raises(OverflowError, match="256 commands"):
+    with pytest.raises(OverflowError, match="1024 commands"):
         world.client.send([rpc(MAX_COMMANDS + 1)])
 
 

@@ -42,8 +42,14 @@ class PollWire:
         self._polling = Polling(nonce=secrets.token_urlsafe(16), wait=LONG_WAIT if is_long else 0.0)
         self._http = HttpClient(address, tls, timeout=timeout)
         self._news = asyncio.Event()
+        self._answered = asyncio.Event()
         self._overflow = ""
         self._failures = 0
+
+    async def finish(self) -> None:
+        while self._polling.is_behind:
+            self._answered.clear()
+            await self._answered.wait()
 
     def send(self, commands: Sequence[Command]) -> None:
         try:
@@ -98,6 +104,7 @@ class PollWire:
         except BadMessage as error:
             raise WireLost(0, error.reason) from None
         self._failures = 0
+        self._answered.set()
         listener.received(replies)
         if not self._polling.is_quiet:
             return 0.0

@@ -56,6 +56,10 @@ class SseWire:
         self._connect: Command | None = None
         self._session: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
 
+    async def finish(self) -> None:
+        if self._session.done():
+            await self._outbox.drained()
+
     def send(self, commands: Sequence[Command]) -> None:
         if self._connect is None:
             self._connect, commands = commands[0], commands[1:]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 PATH: Final = "/connection/websocket"
+LEFT: Final = 4000
+"""The code of the client's close where the session goes on: 1000 would end it."""
 RECEIVED_BYTES: Final = 8_388_608
 """One message of the server at most."""
 
@@ -29,6 +31,10 @@ class WebSocketWire:
         self._tls = address.tls(tls)
         self._timeout = timeout
         self._outbox = Outbox()
+        self._code = LEFT
+
+    async def finish(self) -> None:
+        self._code = 1000  # which ends the session
 
     def send(self, commands: Sequence[Command]) -> None:
         self._outbox.add(commands)
@@ -52,7 +58,7 @@ class WebSocketWire:
                 try:
                     await run_both(self._receive(socket, listener), self._send(socket))
                 finally:
-                    await socket.close()  # 1000: leaving the context by an exception would say 1011
+                    await socket.close(self._code)  # leaving the context by an exception would say 1011
         except websockets.InvalidStatus as error:
             raise refused(error.response.status_code, bytes(error.response.body or b"")) from None
         except TimeoutError:
