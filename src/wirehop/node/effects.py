@@ -78,7 +78,9 @@ class Effects:
         if not at_once or self._runs_user_code(call) or self._node.permission.may_wait(call):
             self._node.spawn(self._answer_later(driver, call))
         else:
-            run_eagerly(self._guarded(driver, call), lambda answer: driver.answered(call.number, answer), self._node.spawn)
+            run_eagerly(
+                self._guarded(driver, call), lambda answer: driver.answered(call.number, answer), self._node.spawn
+            )
 
     def enter(self, channel: str, info: ClientInfo) -> None:
         """The session is in the channel."""
