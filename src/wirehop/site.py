@@ -17,6 +17,10 @@ from wirehop.node.metrics import NodeCollector
 from wirehop.node.node import Node
 from wirehop.pages import STATIC
 from wirehop.pages.admin import PAGE_HEADERS, Admin, is_of_admin
+from wirehop.sdk import CACHE_CONTROL as SDK_CACHE_CONTROL
+from wirehop.sdk import FILES as SDK_FILES
+from wirehop.sdk import HEADERS as SDK_HEADERS
+from wirehop.sdk import STATIC as SDK
 from wirehop.settings.tree import Settings
 from wirehop.transports.api import Api
 from wirehop.transports.channels import ChannelTransport
@@ -79,6 +83,8 @@ class Site:
         node.wire_paths.update({name: path for name, path in prefix_free.items() if path in self._routes})
         if offered.doctor:
             self._routes[DOCTOR_PATH] = DoctorTransport(node, door).open
+        self._sdk = Static(SDK, cache_control=SDK_CACHE_CONTROL, headers=SDK_HEADERS)
+        self._routes.update({f"/sdk/{name}": self._serve_sdk for name in SDK_FILES})
         self._channels = ChannelTransport(node, door, allows_jsonp=offered.jsonp) if offered.channels else None
         self._pages = Static(STATIC) if settings.dev else None
         self._api = Api(node, settings.api.key).open if settings.api.key else self._missing
@@ -107,6 +113,10 @@ class Site:
 
     def _missing(self, exchange: Exchange) -> None:
         exchange.respond(404, [("Content-Type", "text/plain; charset=utf-8")], b"not found\n")
+
+    def _serve_sdk(self, exchange: Exchange) -> None:
+        """A file of the browser's SDK."""
+        self._sdk.serve(exchange, exchange.request.path.removeprefix("/sdk/"))
 
     def _health(self, exchange: Exchange) -> None:
         """The process lives."""

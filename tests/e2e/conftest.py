@@ -17,6 +17,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserType, Playwright, sync_playwright
 
+from .impaired import Impaired
 from .proxy import Proxy
 from .servers import ForeignSite, Server
 from .watching import OpenPage, Watch, page_opener
@@ -167,6 +168,13 @@ def start_proxy() -> Iterator[Callable[[Server], Proxy]]:
     """`start_proxy(server)`: a proxy in front of it."""
     with contextlib.ExitStack() as stack:
         yield lambda each: stack.enter_context(Proxy(each.port))
+
+
+@pytest.fixture
+def impair() -> Iterator[Callable[[Server], Impaired]]:
+    """`impair(server)`: an impairing proxy in front of it."""
+    with contextlib.ExitStack() as stack:
+        yield lambda each: stack.enter_context(Impaired(each.port))
 
 
 @pytest.fixture(scope="session")

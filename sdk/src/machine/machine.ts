@@ -244,6 +244,18 @@ export class Machine {
     if (this._retryAt !== undefined) this._retryAt = now;
   }
 
+  /** It may be dead (the page was frozen): it has `seconds` to answer a ping. */
+  suspect(now: number, seconds: number): void {
+    if (!this._current || this.state !== "connected") return;
+    this._current.silentAt = Math.min(this._current.silentAt ?? Infinity, now + seconds);
+    this._transmit(this._current, [{ id: this.outgoing.unnumbered(), ping: {} }]);
+  }
+
+  /** After a reload: the session of before, whose commands are not known any more. */
+  restore(token: string): void {
+    this.token = token;
+  }
+
   /** One reply or push. */
   received(wire: number, reply: Reply, now: number): void {
     const link = this._links.get(wire);
@@ -265,9 +277,12 @@ export class Machine {
   // ---- what the application asks
 
   /** Want the channel, from `position` if one is known. Again: nothing happens. */
-  subscribe(channel: string, position?: Position, joinLeave = false): void {
-    if (this.subscriptions.has(channel)) return;
-    this.subscriptions.set(channel, new Subscription(channel, position, joinLeave, false));
+  subscribe(channel: string, position?: Position, joinLeave = false, isRestored = false): void {
+    const known = this.subscriptions.get(channel);
+    if (known) return;
+    const subscription = new Subscription(channel, position, joinLeave, false);
+    if (isRestored && this.token && this.state === "idle") subscription.state = "live"; // it was, before the reload
+    this.subscriptions.set(channel, subscription);
     this._flush(true);
   }
 

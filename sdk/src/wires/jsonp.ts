@@ -1,0 +1,37 @@
+/** Polls as scripts, for pages that can load nothing else. Never by cookie. */
+
+import { PollWire, type PollAnswer } from "./poll.js";
+
+let count = 0;
+
+export class JsonpWire extends PollWire {
+  readonly transport = "jsonp";
+  protected override readonly _wait = 20;
+  protected override readonly _most = 3_000;
+
+  protected _travel(body: string, seconds: number): Promise<PollAnswer> {
+    const { clock, document } = this._context;
+    const name = `wirehop_${++count}`;
+    const url = this._url("jsonp", "/connection/jsonp");
+    url.searchParams.set("callback", name);
+    url.searchParams.set("body", body);
+    const script = document!.createElement("script");
+    const world = globalThis as unknown as Record<string, unknown>;
+    return new Promise<PollAnswer>((resolve, reject) => {
+      const fail = () => reject(new Error("the script did not load"));
+      const timer = clock.after(seconds, fail);
+      world[name] = (answer: PollAnswer) => (clock.cancel(timer), resolve(answer));
+      script.onerror = fail;
+      this._gone.signal.addEventListener("abort", fail);
+      script.src = url.href;
+      document!.head.append(script);
+    }).finally(() => {
+      script.remove();
+      world[name] = () => delete world[name]; // it may still come
+    });
+  }
+
+  protected _bye(body: string): void {
+    void this._travel(body, 1).catch(() => undefined);
+  }
+}
