@@ -1,0 +1,193 @@
+"""One direction of a connection: bytes go through it late, slowly, in lumps, or not at all.
+
+It knows the faults of a direction and no HTTP but where the head of an answer ends. At most `LIMIT` bytes wait in it;
+then it reads no further, and the sender feels it.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter, deque
+from typing import Final, Literal, TypeVar
+
+from wirehop.checker.faults import BlackHole, BufferStreams, Delay, EatFrames, Fault, HalfOpen, SlowReader, Tunnel
+
+LIMIT: Final = 262_144
+PIECE: Final = 65_536
+TICK: Final = 0.05
+HEAD_BYTES: Final = 65_536
+SomeFault = TypeVar("SomeFault", bound=Fault)
+
+
+class Pipe:
+    """Towards the client or the server. `set` changes what is wrong with it; `run` carries bytes until they end.
+    `is_dead`: it has lost bytes, so nothing passes any more, not even the end."""
+
+    def __init__(self, towards: Literal["client", "server"], counts: Counter[str], chance: random.Random) -> None:
+        self._towards = towards
+        self._counts = counts
+        self._random = chance
+        self._faults: tuple[Fault, ...] = ()
+        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._size = 0
+        self._last_due = 0.0
+        self.is_dead = False
+        self._is_ended = False
+        self._is_stream = False
+        self._is_upgrade = False
+        self._is_upgraded = False
+        self._head = b""
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._counted: set[str] = set()
+
+    def set(self, faults: tuple[Fault, ...]) -> None:
+        """From now on these."""
+        self._faults = faults
+        self._counted.clear()
+        self._changed.set()
+
+    def expect(self, *, is_stream: bool, is_upgrade: bool, is_answered: bool = False) -> None:
+        """What passes next: the answer to a request for a stream, to an upgrade (or what follows it)."""
+        self._is_stream = is_stream
+        self._is_upgrade = is_upgrade
+        self._is_upgraded = is_answered
+        self._head = b""
+
+    def feed(self, data: bytes) -> None:
+        """Bytes that were read elsewhere and go first."""
+        self._take(data)
+
+    async def pass_on(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        """Bytes that were read elsewhere go through here now; returns when they are out, or lost."""
+        self._take(data)
+        while self._waiting:
+            self._changed.clear()
+            pause = await self._give(writer)
+            if self._waiting:
+                await self._rest(pause)
+
+    async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Until the bytes end and are all through. A broken connection ends it too."""
+        reading = asyncio.create_task(self._read(reader))
+        try:
+            while not self._is_ended or self._waiting:
+                self._changed.clear()
+                pause = await self._give(writer)
+                if not self._is_ended or self._waiting:
+                    await self._rest(pause)
+        except OSError:
+            return
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    # ---- in ----------------------------------------------------------------------------------------------------------
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                slow = self._fault(SlowReader) if self._towards == "client" else None
+                if slow is not None:
+                    self._count(slow.name)
+                    data = await reader.read(max(1, int(slow.bytes_per_second * TICK)))
+                    await asyncio.sleep(TICK)
+                else:
+                    data = await reader.read(PIECE)
+                if not data:
+                    break
+                self._take(data)
+                if self._size > LIMIT:
+                    self._room.clear()
+                    await self._room.wait()
+        self._is_ended = True
+        self._changed.set()
+
+    def _take(self, data: bytes) -> None:
+        if self._is_upgrade and not self._is_upgraded:
+            data, rest = self._split_head(data)
+            self._put(data)
+            data = rest
+        if not data:
+            return
+        if self._is_upgraded and (eats := self._fault(EatFrames)) is not None:
+            self.is_dead = True
+            self._count(eats.name)
+        else:
+            hole = self._fault(BlackHole) or self._fault(HalfOpen)
+            if hole is not None and not (isinstance(hole, HalfOpen) and hole.towards != self._towards):
+                self.is_dead = True
+                self._count(hole.name)
+        if not self.is_dead:
+            self._put(data)
+
+    def _split_head(self, data: bytes) -> tuple[bytes, bytes]:
+        """What belongs to the head of the answer, and what follows it."""
+        before = len(self._head)
+        self._head += data
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0 and len(self._head) < HEAD_BYTES:
+            return data, b""
+        self._is_upgraded = self._head.startswith(b"HTTP/1.1 101")
+        self._is_upgrade = self._is_upgraded
+        cut = max(0, end + 4 - before) if end >= 0 else len(data)
+        self._head = b""
+        return data[:cut], data[cut:]
+
+    def _put(self, data: bytes) -> None:
+        if not data:
+            return
+        due = 0.0
+        if (delay := self._fault(Delay)) is not None:
+            self._count(delay.name)
+            now = asyncio.get_running_loop().time()
+            due = now + delay.seconds + (2 * self._random.random() - 1) * delay.jitter
+            due = self._last_due = max(due, self._last_due)
+        self._waiting.append((due, data))
+        self._size += len(data)
+        self._changed.set()
+
+    @property
+    def _is_over(self) -> bool:
+        """The answer that streams has ended (RFC 9112 section 7.1: a chunk of no bytes), or the connection."""
+        return self._is_ended or (bool(self._waiting) and self._waiting[-1][1].endswith(b"\r\n0\r\n\r\n"))
+
+    # ---- out ---------------------------------------------------------------------------------------------------------
+
+    async def _give(self, writer: asyncio.StreamWriter) -> float:
+        """Write what may go; seconds until more may, 0 if only a change can tell."""
+        now = asyncio.get_running_loop().time()
+        if (tunnel := self._fault(Tunnel)) is not None and self._waiting:
+            self._count(tunnel.name)
+            return 0.0
+        lump = self._fault(BufferStreams) if self._is_stream and self._towards == "client" else None
+        if lump is not None and self._size < lump.kib * 1024 and not self._is_over:
+            if self._waiting:
+                self._count(lump.name)
+            return 0.0
+        while self._waiting:
+            due, data = self._waiting[0]
+            if due > now and self._fault(Delay) is not None:
+                return due - now
+            self._waiting.popleft()
+            self._size -= len(data)
+            if self._size <= LIMIT:
+                self._room.set()
+            writer.write(data)
+            await writer.drain()
+        return 0.0
+
+    async def _rest(self, seconds: float) -> None:
+        """Until something changes, or so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds or None):
+                await self._changed.wait()
+
+    def _fault(self, kind: type[SomeFault]) -> SomeFault | None:
+        return next((fault for fault in self._faults if isinstance(fault, kind)), None)
+
+    def _count(self, name: str) -> None:
+        """Once for each time that a fault is set."""
+        if name not in self._counted:
+            self._counted.add(name)
+            self._counts[name] += 1
