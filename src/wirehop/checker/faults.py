@@ -21,6 +21,12 @@ class HalfOpen(Struct, frozen=True):
     name: ClassVar[str] = "half-open"
 
 
+class Refuse(Struct, frozen=True):
+    """New connections are reset at once."""
+
+    name: ClassVar[str] = "refused"
+
+
 class Tunnel(Struct, frozen=True):
     """Nothing passes, and all of it comes out late when the fault is over, as TCP does after a loss of signal."""
 
@@ -88,6 +94,7 @@ class AnswerPosts(Struct, frozen=True):
 Fault = (
     BlackHole
     | HalfOpen
+    | Refuse
     | Tunnel
     | Delay
     | SlowReader

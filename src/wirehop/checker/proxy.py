@@ -23,7 +23,16 @@ import socket
 from collections import Counter
 from typing import Final, TypeVar
 
-from wirehop.checker.faults import CUT, AnswerPosts, BlockWebSocket, DuplicatePosts, Fault, ReorderPosts, SlowReader
+from wirehop.checker.faults import (
+    CUT,
+    AnswerPosts,
+    BlockWebSocket,
+    DuplicatePosts,
+    Fault,
+    Refuse,
+    ReorderPosts,
+    SlowReader,
+)
 from wirehop.checker.pipe import Pipe
 from wirehop.checker.requests import Request, RequestError, read_request
 
@@ -112,6 +121,10 @@ class ImpairingProxy:
         task = asyncio.current_task()
         assert task is not None
         if self._is_stopped or len(self._links) >= LINK_LIMIT:
+            writer.transport.abort()
+            return
+        if any(isinstance(fault, Refuse) for fault in self.faults):
+            self.counts[Refuse.name] += 1
             writer.transport.abort()
             return
         self._tasks.add(task)

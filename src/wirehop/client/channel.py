@@ -33,6 +33,7 @@ class Subscription:
         join_leave: bool,
         on_subscribed: Callable[[Subscribed], None] | None,
         on_presence: Callable[[PresenceChanged], None] | None,
+        on_publication: Callable[[Publication], None] | None,
     ) -> None:
         self.channel = channel
         self.recovered: bool | None = None
@@ -41,6 +42,7 @@ class Subscription:
         self._join_leave = join_leave
         self._on_subscribed = on_subscribed
         self._on_presence = on_presence
+        self._on_publication = on_publication
         self._granted = asyncio.Event()
         self._news = asyncio.Event()
         self._end: ClientError | None = None
@@ -128,6 +130,9 @@ class Subscription:
         elif self._inbox.dropped > dropped == 0:
             log.warning("channel %s: the reader is too slow, publications are dropped", self.channel)
         self._news.set()
+        if self._on_publication is not None:
+            while (publication := self._inbox.take()) is not None:
+                self._on_publication(publication)
 
     def changed(self, output: PresenceChanged) -> None:
         """Somebody came or went."""

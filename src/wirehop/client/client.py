@@ -159,6 +159,11 @@ class Client:
         """How often another wire has taken over, the session going on."""
         return self._driver.moves
 
+    @property
+    def failed_moves(self) -> int:
+        """How often another wire was to take over and did not; the one before went on."""
+        return self._driver.failed_moves
+
     def wires(self) -> list[WireReport]:
         """What was seen of each kind of wire."""
         return self._driver.choice.report()
@@ -262,12 +267,14 @@ class Client:
         join_leave: bool = False,
         on_subscribed: Callable[[Subscribed], None] | None = None,
         on_presence: Callable[[PresenceChanged], None] | None = None,
+        on_publication: Callable[[Publication], None] | None = None,
     ) -> Subscription:
         """A subscription, to be entered: from `position` where one is known, else from now on.
 
         At most `limit` publications wait for the reader; see `inbox` for what happens then. `on_subscribed` hears
         when the channel is live and, after a loss, whether everything missed came along; `on_presence` hears joins
-        and leaves, where `join_leave` asks for them. One subscription per channel.
+        and leaves, where `join_leave` asks for them. With `on_publication` publications go there, in order with what
+        the other two hear, instead of to the iterator. One subscription per channel.
         """
         return Subscription(
             self._driver,
@@ -277,6 +284,7 @@ class Client:
             join_leave=join_leave,
             on_subscribed=on_subscribed,
             on_presence=on_presence,
+            on_publication=on_publication,
         )
 
 
