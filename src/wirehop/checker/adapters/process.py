@@ -9,9 +9,11 @@ The process begins by saying what it can (`{"capabilities": {…}}`, the fields 
     {"id": 11, "client": 0, "do": "close"}
 
 and answers each, once it is done, with `{"id": 9, "epoch": "…", "offset": 3}` (the last two for `publish`, where
-known) or `{"id": 9, "error": "…", "unknown": true}`. What happens in between is said as it comes: `{"client": 0,
-"event": "received", "channel": "c", "number": 12, "epoch": "…", "offset": 3}`; the events are those of `Happening`, in small
-letters, with their fields. A line that is none of this ends the check.
+known) or `{"id": 9, "error": "…", "unknown": true}`. What happens in between is said as it comes:
+
+    {"client": 0, "event": "received", "channel": "c", "number": 12, "epoch": "…", "offset": 3}
+
+The events are those of `Happening`, in small letters, with their fields. A line that is none of this ends the check.
 """
 
 import asyncio
