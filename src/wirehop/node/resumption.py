@@ -2,7 +2,8 @@
 
 A `Resumable` decides; a `Lasting` carries out what it says, beside the drivers of its wires. A session without a wire
 holds no slot and no outbox: it is a record here, reached by disconnects, unsubscribes and revocations. Of those at most
-`sessions.per_user` wait for one user and `sessions.share` of all sessions of the node; the oldest end first.
+`sessions.per_user` wait for one user and `sessions.waiting` in all; the oldest end first. (Not a share of the sessions
+that there are: a network that blinks takes the wires of all of them at once.)
 """
 
 import asyncio
@@ -304,7 +305,7 @@ class Resumption:
             of_user[lasting] = None
             if len(of_user) > node.settings.sessions.per_user:
                 self._evict(next(iter(of_user)))
-        if len(self._detached) > max(16, node.settings.sessions.share * len(self._by_client) // 100):
+        if len(self._detached) > node.settings.sessions.waiting:
             self._evict(next(iter(self._detached)))
 
     def _evict(self, lasting: Lasting) -> None:

@@ -191,10 +191,9 @@ class Sessions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, _seconds("How long a session waits without a wire before it ends for good.", low=0, high=86_400)
     ] = 60.0
     per_user: Annotated[int, _count("Sessions of one user that may wait at a time; the oldest end first.", low=1)] = 10
-    share: Annotated[
-        int,
-        _count("Percent of this node's sessions that may wait at a time; the oldest end first.", low=1, high=100),
-    ] = 20
+    waiting: Annotated[int, _count("Sessions without a wire that this node keeps at a time; the oldest end first.")] = (
+        10_000
+    )
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
