@@ -106,7 +106,7 @@ class _Client:
         self.tasks: set[asyncio.Task[None]] = set()
         self.moving: asyncio.Task[None] | None = None
         self.last_at = 0.0
-        self.received = 0
+        self.newest = 0
 
 
 class _Play:
@@ -185,7 +185,7 @@ class _Play:
             now = self._now()
             self._history.add(now, client.number, happening)
             if isinstance(happening, Received):
-                client.received += 1
+                client.newest = max(client.newest, happening.number)
                 client.last_at = now
 
     async def _publish(self, client: _Client, start: float) -> None:
@@ -253,15 +253,15 @@ class _Play:
             self._proxy.cut()
 
     async def _come_to_rest(self) -> None:
-        """Until everybody has had everything, or nothing has come for a while."""
+        """Until everybody has had the last one and nothing comes any more, or for too long."""
         until = self._now() + REST_SECONDS
         while self._now() < until:
             await asyncio.sleep(0.2)
             last = max((client.last_at for client in self._clients), default=0.0)
             is_answered = not any(client.tasks for client in self._clients)
             if is_answered and self._now() - last > QUIET_SECONDS:
-                counts = {client.received for client in self._clients}
-                if len(counts) == 1 or self._now() - last > QUIET_SECONDS * 4:
+                newest = {client.newest for client in self._clients}
+                if len(newest) == 1:  # who has the last one has no wire to wait for
                     return
 
     # ---- the verdict -------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 3.0
 HEARTBEAT: Final = "2s"
 """So that a dead wire is noticed within a check."""
-HISTORY: Final = 4_000
+HISTORY: Final = 20_000
 """Publications kept, and brought by one recovery: what the longest outage of a schedule leaves behind."""
 
 
@@ -30,6 +30,15 @@ class ForeignServer:
             raise CheckFailed(f"{url!r} is no http:// address (the proxy in between reads what passes)")
         self.host = parts.hostname
         self.port = parts.port or 80
+
+    async def look(self) -> None:
+        """Raises `CheckFailed` where nobody answers."""
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                _, writer = await asyncio.open_connection(self.host, self.port)
+        except (OSError, TimeoutError) as error:
+            raise CheckFailed(f"cannot connect to {self.host}:{self.port}: {error or 'no answer'}") from None
+        writer.transport.abort()
 
     async def restart(self, seconds: float) -> None:
         """It cannot be."""

@@ -87,6 +87,7 @@ async def _check(
         server: ForeignServer | OwnServer
         if url is not None:
             server = ForeignServer(url)
+            await server.look()
         else:
             server = await stack.enter_async_context(OwnServer(shlex.split(server_command or "")))
         make: MakeAdapter = WirehopAdapter
