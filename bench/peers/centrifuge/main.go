@@ -5,7 +5,11 @@
 //
 //	/connection/websocket         sessions
 //	/connection/sse               sessions, one way; everybody is subscribed to bench:all
+//	/connection/http_stream       sessions, and POST /emulation for what goes up
 //	POST /channels/{channel}      publishes the body, which is JSON
+//
+// Channels whose names begin with check are those of wirehop check: recovered, with joins and leaves, and 20,000
+// publications of history.
 package main
 
 import (
@@ -15,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,6 +27,8 @@ import (
 )
 
 const (
+	checked     = "check"
+	checkedSize = 20_000
 	historySize = 100
 	historyAge  = 5 * time.Minute
 	shared      = "bench:all"
@@ -40,11 +47,17 @@ func newNode() *centrifuge.Node {
 		return reply, nil
 	})
 	node.OnConnect(func(client *centrifuge.Client) {
-		client.OnSubscribe(func(_ centrifuge.SubscribeEvent, answer centrifuge.SubscribeCallback) {
-			answer(centrifuge.SubscribeReply{}, nil)
+		client.OnSubscribe(func(event centrifuge.SubscribeEvent, answer centrifuge.SubscribeCallback) {
+			is := strings.HasPrefix(event.Channel, checked)
+			answer(centrifuge.SubscribeReply{Options: centrifuge.SubscribeOptions{
+				EnableRecovery: is, EnablePositioning: is, EmitPresence: is, EmitJoinLeave: is, PushJoinLeave: is,
+			}}, nil)
 		})
-		client.OnPublish(func(_ centrifuge.PublishEvent, answer centrifuge.PublishCallback) {
+		client.OnPublish(func(event centrifuge.PublishEvent, answer centrifuge.PublishCallback) {
 			options := centrifuge.PublishOptions{HistorySize: historySize, HistoryTTL: historyAge}
+			if strings.HasPrefix(event.Channel, checked) {
+				options.HistorySize = checkedSize
+			}
 			answer(centrifuge.PublishReply{Options: options}, nil)
 		})
 		client.OnRPC(func(call centrifuge.RPCEvent, answer centrifuge.RPCCallback) {
@@ -79,6 +92,8 @@ func main() {
 	routes := http.NewServeMux()
 	routes.Handle("/connection/websocket", centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{UseWriteBufferPool: true}))
 	routes.Handle("/connection/sse", centrifuge.NewSSEHandler(node, centrifuge.SSEConfig{}))
+	routes.Handle("/connection/http_stream", centrifuge.NewHTTPStreamHandler(node, centrifuge.HTTPStreamConfig{}))
+	routes.Handle("/emulation", centrifuge.NewEmulationHandler(node, centrifuge.EmulationConfig{}))
 	routes.HandleFunc("POST /channels/{channel}", publishInto(node))
 	server := &http.Server{Addr: "127.0.0.1:" + os.Args[1], Handler: routes}
 
