@@ -81,6 +81,8 @@ export class Machine {
   private _askAt: number | undefined;
   private _refreshAt: number | undefined;
   private _moveAt: number | undefined;
+  /** A newer wire than the current one was confirmed, and its answer may be lost. */
+  private _mayHaveMoved = false;
   private _move: Move = {};
 
   constructor(
@@ -218,7 +220,7 @@ export class Machine {
     this._current = undefined;
     this._askAt = this._refreshAt = this._moveAt = undefined;
     const trial = this._trial;
-    if (code === SUPERSEDED && wasCurrent && !trial) {
+    if (code === SUPERSEDED && wasCurrent && !trial && !this._mayHaveMoved) {
       this._forgetSession(); // somebody else (a duplicated tab) goes on with it
     } else if (!mayReconnect(code) && code !== SUPERSEDED) {
       this._end(code, reason);
@@ -430,6 +432,7 @@ export class Machine {
   }
 
   private _confirm(link: Link): void {
+    this._mayHaveMoved ||= link.state === "trial";
     link.confirm = this.outgoing.unnumbered();
     this._transmit(link, [{ id: link.confirm, ping: {} }]);
   }
@@ -466,6 +469,7 @@ export class Machine {
   private _becomeCurrent(link: Link, now: number): void {
     const old = this._current;
     this._current = link;
+    this._mayHaveMoved = false;
     if (old) {
       old.state = "left";
       old.due = now + LEFT_SECONDS;

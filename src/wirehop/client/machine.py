@@ -102,6 +102,7 @@ class ClientMachine:
         self._ask_at: float | None = None  # when to ask again for subscriptions that failed for the moment
         self._refresh_at: float | None = None
         self._move_at: float | None = None
+        self._may_have_moved = False  # a newer wire than the current one was confirmed, and its answer may be lost
         self._move = Move()
 
     # ---- what drives it ----------------------------------------------------------------------------------------------
@@ -225,7 +226,7 @@ class ClientMachine:
         was_current = link is self._current
         self._current = None
         self._ask_at = self._refresh_at = self._move_at = None
-        if code == codes.SUPERSEDED.number and was_current and self._trial is None:
+        if code == codes.SUPERSEDED.number and was_current and self._trial is None and not self._may_have_moved:
             self._forget_session()  # somebody else (a duplicated tab) goes on with it
         elif not codes.may_reconnect(code) and code != codes.SUPERSEDED.number:
             self._end(code, reason)
@@ -410,6 +411,7 @@ class ClientMachine:
         self._flush()
 
     def _confirm(self, link: Link) -> None:
+        self._may_have_moved = self._may_have_moved or link.state is LinkState.TRIAL
         link.confirm = self.outgoing.unnumbered()
         self._transmit(link, [Command(link.confirm, ping=PingRequest())])
 
@@ -437,6 +439,7 @@ class ClientMachine:
 
     def _become_current(self, link: Link, now: float) -> None:
         old, self._current = self._current, link
+        self._may_have_moved = False
         if old is not None:
             old.state, old.due, old.silent_at = LinkState.LEFT, now + LEFT_SECONDS, None
         link.state, link.due, link.since = LinkState.CURRENT, None, now

@@ -131,6 +131,7 @@ class Resumable:
         "_adopted",
         "_bye_by",
         "_calls",
+        "_given_up",
         "_kept",
         "_left",
         "_next_call",
@@ -167,6 +168,7 @@ class Resumable:
         self.expires_at: float | None = None  # while there is no wire
         self._kept: dict[str, Kept] | None = None
         self._left: list[tuple[Session, Code, str, bool]] | None = None
+        self._given_up: list[tuple[Session, str]] | None = None
         self._calls: dict[int, Push] | None = None  # to the client, not answered
         self._next_call = 1
         self._bye_by: float | None = None
@@ -265,7 +267,10 @@ class Resumable:
                     self.wires.lost(session.wire, now)
             outputs = self.wires.take()
             self._follow(outputs, last, code, reason, now)
-            if not outputs and not self._left:
+            given_up, self._given_up = self._given_up, None
+            for session, channel in given_up or ():
+                self.finished(session, channel, now)
+            if not outputs and not self._left and not given_up:
                 return
 
     def _follow(
@@ -283,6 +288,7 @@ class Resumable:
                 case Moved(wire):
                     self._promote(wire, before, now)
                 case WentAway():
+                    self.order.keep_once_only()
                     if last is not None:
                         self._tell(Detached(last))
                 case Ended():
@@ -489,6 +495,12 @@ class Resumable:
         self.once.answered(reply.id, reply, size)
         if self.current is not None and (self.current is session or reply.id in self.once):
             self.current.send(reply)
+
+    def gave_up(self, session: "Session", channel: str) -> None:
+        """The command that ran on a channel was let go of with its wire, because its client asks again."""
+        if self._given_up is None:
+            self._given_up = []
+        self._given_up.append((session, channel))
 
     def finished(self, session: "Session", channel: str, now: float) -> None:
         """The command that ran on a channel is done: the next one starts, on the current wire where there is one."""

@@ -367,8 +367,13 @@ class Session:
         self._let_go()
 
     def _let_go(self) -> None:
-        """Shut, but for the commands that run once: their replies are wanted."""
+        """Shut, but for the commands that run once: their replies are wanted. The others make way on their channels."""
+        assert self.membership is not None
         calls = {number: call for number, call in (self._calls or {}).items() if call.kind in ("publish", "rpc")}
+        if not self.membership.is_trial:
+            for number, call in (self._calls or {}).items():
+                if call.channel and number not in calls:
+                    self.membership.resumable.gave_up(self, call.channel)
         self._shut(leaves=False)
         self._calls = calls or None
 

@@ -30,6 +30,7 @@ from wirehop.core.effects import (
     Enter,
     Grant,
     Leave,
+    Output,
     PageRead,
     Publish,
     ReadPage,
@@ -194,8 +195,9 @@ class VirtualWire:
         link.up.receive = self.received
 
     def received(self, data: bytes) -> None:
-        for command in CODEC.decode_commands(data):
-            self.session.receive(command, self.node.clock.now(), len(data))
+        commands = CODEC.decode_commands(data)
+        for command in commands:
+            self.session.receive(command, self.node.clock.now(), len(data) // len(commands))
         self.run()
 
     def write(self, data: bytes) -> None:
@@ -238,32 +240,36 @@ class VirtualWire:
         """Drain the session."""
         while outputs := self.session.take():
             for output in outputs:
-                match output:
-                    case Send(reply):
-                        self._send(reply)
-                    case Call():
-                        self.node.calls.append((self, output))
-                    case Attach(slot, watches):
-                        slot.lane, slot.out, slot.owner = LANE, self, self
-                        self.node.hub.attach(slot, watches=watches)
-                    case Detach(slot):
-                        self.node.hub.detach(slot)
-                    case SendMissed(slot, publications):
-                        self._frames([Frame(slot.channel, publication, slot.epoch) for publication in publications])
-                    case SendTail(slot, first, last):
-                        frames = self.node.hub.range(slot.channel, first, last, slot.epoch)
-                        assert last == 0 or len(frames) == last - first + 1, "the tail lacks what it promised"
-                        self._frames(frames)
-                    case Count(what, count):
-                        self.node.counted[what] = self.node.counted.get(what, 0) + count
-                    case Close(code, _):
-                        self.node.closed.append(code.number)
-                        self.link.is_open = False
-                    case Enter() | Leave() | Received():
-                        pass
+                self.carry_out(output)
         for subscription in self.session.subscriptions.values():
             if subscription.slot is not None:
                 self.node.hub.settle(subscription.slot)
+
+    def carry_out(self, output: Output) -> None:
+        """One output of the session."""
+        match output:
+            case Send(reply):
+                self._send(reply)
+            case Call():
+                self.node.calls.append((self, output))
+            case Attach(slot, watches):
+                slot.lane, slot.out, slot.owner = LANE, self, self
+                self.node.hub.attach(slot, watches=watches)
+            case Detach(slot):
+                self.node.hub.detach(slot)
+            case SendMissed(slot, publications):
+                self._frames([Frame(slot.channel, publication, slot.epoch) for publication in publications])
+            case SendTail(slot, first, last):
+                frames = self.node.hub.range(slot.channel, first, last, slot.epoch)
+                assert last == 0 or len(frames) == last - first + 1, "the tail lacks what it promised"
+                self._frames(frames)
+            case Count(what, count):
+                self.node.counted[what] = self.node.counted.get(what, 0) + count
+            case Close(code, _):
+                self.node.closed.append(code.number)
+                self.link.is_open = False
+            case Enter() | Leave() | Received():
+                pass
 
     def _send(self, reply: Reply) -> None:
         if self.is_paused:

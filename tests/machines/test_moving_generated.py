@@ -1,0 +1,72 @@
+"""A client whose session moves, and a node, through anything: drawn at random, checked at every step.
+
+`WIREHOP_STEPS=1000000` walks a million steps; without it, what fits into a test run.
+"""
+
+import os
+from typing import Any
+
+import pytest
+from moving_pair import MovingPair
+
+from wirehop.client.machine import ClientMachine
+from wirehop.core.resumable import Resumable
+from wirehop.core.session import Session
+
+STEPS = int(os.environ.get("WIREHOP_STEPS", "60000"))
+PARTS = 20
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_is_lost_doubled_or_out_of_order(part: int) -> None:
+    steps, seed = 0, part * 1_000_000
+    while steps < STEPS / PARTS:
+        pair = MovingPair(seed)
+        try:
+            for _ in range(3):
+                for _ in range(150):
+                    pair.step()
+                    pair.check()
+                pair.settle()
+                pair.check()
+                pair.check_at_rest()
+                pair.forget_old_links()
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}, step {pair.steps}: {error}") from error
+        steps += pair.steps
+        seed += 1
+
+
+def _walk_some() -> None:
+    for seed in range(60):
+        pair = MovingPair(seed)
+        for _ in range(200):
+            pair.step()
+            pair.check()
+        pair.settle()
+        pair.check()
+        pair.check_at_rest()
+
+
+def test_a_server_that_forgets_who_waits_on_a_channel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Resumable, "gave_up", lambda _self, _session, _channel: None)
+    with pytest.raises(AssertionError):
+        _walk_some()
+
+
+def test_a_server_that_runs_what_is_repeated_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "_run_again", lambda self, _membership, command, now: self._run(command, now))
+    with pytest.raises(AssertionError):
+        _walk_some()
+
+
+def test_a_client_that_takes_every_3600_for_a_duplicated_tab_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ClientMachine.lost
+
+    def lost(self: ClientMachine, *arguments: Any) -> None:
+        self._may_have_moved = False
+        before(self, *arguments)
+
+    monkeypatch.setattr(ClientMachine, "lost", lost)
+    with pytest.raises(AssertionError):
+        _walk_some()
