@@ -17,8 +17,9 @@ export class JsonpWire extends PollWire {
     url.searchParams.set("body", body);
     const script = document!.createElement("script");
     const world = globalThis as unknown as Record<string, unknown>;
+    let fail = () => {};
     return new Promise<PollAnswer>((resolve, reject) => {
-      const fail = () => reject(new Error("the script did not load"));
+      fail = () => reject(new Error("the script did not load"));
       const timer = clock.after(seconds, fail);
       world[name] = (answer: PollAnswer) => (clock.cancel(timer), resolve(answer));
       script.onerror = fail;
@@ -27,6 +28,7 @@ export class JsonpWire extends PollWire {
       document!.head.append(script);
     }).finally(() => {
       script.remove();
+      this._gone.signal.removeEventListener("abort", fail);
       world[name] = () => delete world[name]; // it may still come
     });
   }

@@ -11,13 +11,15 @@ export class LongPollWire extends PollWire {
     const abort = new AbortController();
     const { clock, fetch } = this._context;
     const timer = clock.after(seconds, () => abort.abort());
-    this._gone.signal.addEventListener("abort", () => abort.abort());
+    const stop = () => abort.abort();
+    this._gone.signal.addEventListener("abort", stop);
     try {
       const answer = await fetch!(this._url("poll", "/connection/poll"), { method: "POST", body, signal: abort.signal });
       if (answer.status >= 500) throw new Error(`HTTP status ${answer.status}`);
       return (await answer.json()) as PollAnswer;
     } finally {
       clock.cancel(timer);
+      this._gone.signal.removeEventListener("abort", stop);
     }
   }
 

@@ -37,6 +37,7 @@ export class WebSocketWire extends BaseWire {
         this._lost(0, "the server sent what is no reply");
       }
     };
+    socket.onerror = () => undefined; // the close tells; some WebSockets outside of browsers throw what nobody hears
     socket.onclose = ({ code, reason }) => this._lost(code, reason || "the connection broke");
   }
   private _early: Command[] = [];

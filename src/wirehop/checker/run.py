@@ -120,7 +120,7 @@ class _Play:
         self._history = History()
         self._channel = f"check-{secrets.token_hex(4)}"
         self._number = 0
-        self._is_over = asyncio.Event()
+        self._failure: BaseException | None = None
         self._began = 0.0
         probe = make(proxy.url, 0, ("websocket",)).capabilities()
         self._can = probe
@@ -149,6 +149,8 @@ class _Play:
             await asyncio.gather(*publishing)
             await self._proxy.set()
             await self._come_to_rest()
+            if self._failure is not None:
+                raise CheckFailed(f"the check itself failed: {self._failure}") from self._failure
         finally:
             await self._close(reading)
         return self._judge()
@@ -214,8 +216,13 @@ class _Play:
     def _spawn(self, client: _Client, work: object) -> "asyncio.Task[None]":
         task: asyncio.Task[None] = asyncio.create_task(work)  # type: ignore[arg-type]
         client.tasks.add(task)
-        task.add_done_callback(client.tasks.discard)
+        task.add_done_callback(lambda done: self._done(client, done))
         return task
+
+    def _done(self, client: _Client, task: "asyncio.Task[None]") -> None:
+        client.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error
 
     async def _move(self, client: _Client, delay: float) -> None:
         await asyncio.sleep(delay)
