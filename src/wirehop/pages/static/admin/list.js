@@ -42,6 +42,7 @@ export class List {
 
   /** From the first page. */
   restart() {
+    clearTimeout(this.#timer); // what was typed is asked for now; later it would take back the page chosen meanwhile
     this.#page = 0;
     return this.refresh().catch((error) => this.changed(error));
   }
