@@ -62,6 +62,12 @@ def _absent(*programs: str) -> Callable[[], str]:
 SHARED = "bench:all"
 CONNECT = '{"id":1,"connect":{"name":"bench"}}'
 MANY = '{"id":{k},"subscribe":{"channel":"bench:{c}"}}'
+RESUMABLE = (
+    '{"id":4294967295,"connect":{"name":"bench","wh":{}}}\n'
+    '{"id":1,"subscribe":{"channel":"bench:all"}}\n'
+    '{"id":4000000001,"ping":{},"wh":{"attach":1}}'
+)
+"""A session that outlives its wire, confirmed: the first wire of a session has the number 1."""
 
 
 def _subscribe(channel: str) -> str:
@@ -94,6 +100,8 @@ def _wirehop_lanes() -> dict[str, Arguments]:
     path = f"/channels/{SHARED}"
     lanes = _session_lanes(("--publish-post", path), ("--publish-post", "/channels/bench:{c}"))
     lanes["sse"] = ("--mode", "sse", "--path", path, "--ready-on", "id:", "--publish-post", path)
+    resumable = ("--mode", "ws", "--path", "/connection/websocket", "--hello", RESUMABLE)
+    lanes["resumable"] = (*resumable, "--ready-on", '"id":4000000001', "--publish-post", path)
     lanes["poll"] = ("--mode", "poll", "--path", path + "?wait=25s&cursor={cursor}", "--publish-post", path)
     return lanes
 

@@ -82,11 +82,11 @@ def _ratio(
     )
 
 
-def _figure(goal: str, limit: float, unit: str, workload: str, peer: str, figure: str) -> Judge:
+def _figure(goal: str, limit: float, unit: str, workload: str, peer: str, figure: str, *, group: str = "ws") -> Judge:
     """A figure for itself: the least of the rounds."""
 
     def judge(results: Results) -> Verdict:
-        values = [value for value in series(results, workload, "ws", peer, figure) if value is not None]
+        values = [value for value in series(results, workload, group, peer, figure) if value is not None]
         middle = statistics.median(values) if values else None
         return Verdict(goal, limit, unit, low(values), middle, len(values))
 
@@ -131,6 +131,8 @@ def _each_sender() -> list[Judge]:
             _ratio(f"rpc echo, {how}: x C echo", 2.4, "commands", "rpc", peer, FLOOR),
             _ratio(f"rpc echo, {how}: x Centrifuge", 1.0, "commands", "rpc", peer, "centrifuge"),
             _figure(f"memory of an idle connection, {how}", 3072, "bytes", "idle", peer, "bytes"),
+            _figure(f"memory of an idle resumable session, {how}", 4096, "bytes", "idle", peer, "bytes",
+                    group="resumable"),
             _errors(f"15,000 held, {how}", "hold", peer),
             _unanswered(f"15,000 held, {how}: pings answered", peer),
             _errors(f"one stalled in 300, {how}: the others lose nothing", "stalled", peer),
@@ -147,6 +149,24 @@ def _fan_out() -> list[Judge]:
         judges += [
             _ratio(f"WebSocket, {said}, batch sender: x C send", batch, where, "ws", BATCH, FLOOR),
             _ratio(f"WebSocket, {said}, transport.write: x C send", 1.35, where, "ws", WRITE, FLOOR),
+            _ratio(
+                f"resumable sessions, {said}, batch sender: x C send",
+                batch,
+                where,
+                "resumable",
+                BATCH,
+                FLOOR,
+                theirs="ws",
+            ),
+            _ratio(
+                f"resumable sessions, {said}, transport.write: x C send",
+                1.35,
+                where,
+                "resumable",
+                WRITE,
+                FLOOR,
+                theirs="ws",
+            ),
             _ratio(f"SSE, {said}, batch sender: x C send", 1.0, where, "sse", BATCH, FLOOR),
             _ratio(f"SSE, {said}, transport.write: x C send", 1.4, where, "sse", WRITE, FLOOR),
             _ratio(f"long poll, {said}, batch sender: x nchan", 1.25, where, "poll", BATCH, "nchan"),

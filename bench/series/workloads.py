@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from series.peers import PEERS, Arguments
 
 WIREHOPS = ("wirehop", "wirehop-write")
+LANES = ("ws", "sse", "poll", "resumable")
+"""Of a fan-out; `resumable` are WebSockets whose sessions outlive them."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _group(name: str, lane: str, load: Arguments, peers: Iterable[str], *, subsc
 
 def _fan_out(scale: Scale, subscribers: int) -> Workload:
     load = scale.publishing(subscribers)
-    groups = [_group(lane, lane, load, PEERS, subscribers=subscribers) for lane in ("ws", "sse", "poll")]
+    groups = [_group(lane, lane, load, PEERS, subscribers=subscribers) for lane in LANES]
     about = f"CPU per delivery, {subscribers:,} subscribers, one publication in flight"
     return Workload(f"fanout-{subscribers}", about, tuple(groups))
 
@@ -106,8 +108,8 @@ def _commands(scale: Scale) -> Workload:
 
 def _idle(scale: Scale) -> Workload:
     load = ("--connections", 10_000 // scale.shrink, "--duration", 0, "--settle", 1, "--connect-limit", 60)
-    group = _group("ws", "ws", load, PEERS, subscribers=10_000)
-    return Workload("idle", "memory of 10,000 idle connections", (group,), rounds=3, is_fresh=True)
+    groups = (_group("ws", "ws", load, PEERS, subscribers=10_000), _group("resumable", "resumable", load, WIREHOPS))
+    return Workload("idle", "memory of 10,000 idle connections", groups, rounds=3, is_fresh=True)
 
 
 def _hold(scale: Scale) -> Workload:
