@@ -22,7 +22,8 @@ def block(checked: Checked) -> str:
     )
     note = (
         "*Lost*: a subscriber never got it, of all that had to be delivered. *Outcome unknown*: the client cannot tell "
-        "its user whether it was published. *Begun anew*: the server had forgotten the session, with its presence and calls. "
+        "its user whether it was published. *Begun anew*: the server had forgotten the session, with its "
+        "presence and calls. "
         "*Longest silence*: of one subscriber, the drop itself included. "
         "`wirehop check` does this to your server, with seventeen more scenarios: [docs/checker.md](docs/checker.md)."
     )
