@@ -241,6 +241,10 @@ class Session:
         """The broker says where the channel's log ends: a live slot that stands elsewhere has missed something."""
         self._subscriptions.compare(slot, top, now)
 
+    def behind(self, slot: Slot, offset: int, now: float) -> None:
+        """A `SendTail` could not be carried out: the shared tail, which is bounded, has lost what follows `offset`."""
+        self._subscriptions.behind(slot, offset, now)
+
     def push(self, push: Push) -> None:
         """Something without an offset that is for the client."""
         if self.state is SessionState.CONNECTED:

@@ -235,6 +235,13 @@ class Slot:
         self._offset = max(self._offset, page.top.offset) if page.is_complete else page.top.offset
         return out + self._merge(limits, tail_from)
 
+    def would_read_again(self, page: HistoryPage, limits: Limits, *, tail_from: int) -> bool:
+        """Whether this page, the first one, leads to nothing but another read."""
+        _, _, is_cut, position = self._beginning(page)
+        if self._is_paused or is_cut or self._attempts + 1 >= limits.merge_attempts:
+            return False
+        return self._must_read_again(position, tail_from)
+
     def published(self, first: int, last: int, epoch: str, limits: Limits, *, count: int = 1) -> list[SlotOutput]:
         """The publications `first` to `last` (all 0 in `signal` channels) were published and did not take the fast
         lane."""
@@ -263,6 +270,16 @@ class Slot:
         self._was_slow = False
         self._attempts = 0
         return [self._read(limits)]
+
+    def behind(self, offset: int, limits: Limits) -> list[SlotOutput]:
+        """A `Tail` that was asked for is not at hand any more: it was sent up to `offset`, and reads from there."""
+        if self.state is SlotState.LAGGING:
+            self._offset = min(self._offset, offset)
+        if self.state is not SlotState.LIVE:
+            return []
+        found = self.gap(limits)
+        self._offset = offset
+        return [self._read(limits)] if found else []
 
     def pause(self) -> None:
         """The wire is full."""
@@ -305,21 +322,13 @@ class Slot:
         return Read(self.since, limits.recovery_publications, limits.recovery_bytes)
 
     def _first_page(self, page: HistoryPage, limits: Limits, *, tail_from: int) -> list[SlotOutput]:
-        recovered = self.since is not None and page.is_complete
-        if self.delivery == "latest":
-            publications = page.publications
-        else:
-            recovered = recovered and not page.has_more
-            publications = page.publications if recovered else ()
-        is_cut = self.delivery == "latest" and page.has_more
-        offset = publications[-1].offset if publications and (is_cut or self.delivery == "log") else page.top.offset
-        position = Position(page.top.epoch, offset)
+        recovered, publications, is_cut, position = self._beginning(page)
         self.epoch, self._offset = position.epoch, position.offset
         if is_cut:
             self.is_started = True
             return [Started(recovered, publications, position), self._read(limits)]
         self._attempts += 1
-        if self._must_read_again(tail_from):
+        if self._must_read_again(position, tail_from):
             if self._attempts >= limits.merge_attempts:
                 self.state = SlotState.CLOSED
                 return [Lost(was_slow=False)]
@@ -328,6 +337,19 @@ class Slot:
         self.is_started = True
         return [Started(recovered, publications, position), *self._go_live()]
 
+    def _beginning(self, page: HistoryPage) -> tuple[bool, tuple[Publication, ...], bool, Position]:
+        """What the first page makes of the slot: whether it recovers, what is given, whether more follows, and where it
+        stands then."""
+        recovered = self.since is not None and page.is_complete
+        if self.delivery == "latest":
+            publications = page.publications
+        else:
+            recovered = recovered and not page.has_more
+            publications = page.publications if recovered else ()
+        is_cut = self.delivery == "latest" and page.has_more
+        offset = publications[-1].offset if publications and (is_cut or self.delivery == "log") else page.top.offset
+        return recovered, publications, is_cut, Position(page.top.epoch, offset)
+
     def _read_first_again(self, limits: Limits) -> Read:
         if self.since is not None:
             self.epoch, self._offset = self.since.epoch, self.since.offset
@@ -335,7 +357,7 @@ class Slot:
 
     def _merge(self, limits: Limits, tail_from: int) -> list[SlotOutput]:
         self._attempts += 1
-        if self._must_read_again(tail_from):
+        if self._must_read_again(Position(self.epoch, self._offset), tail_from):
             if self._attempts >= limits.merge_attempts:
                 self.state = SlotState.CLOSED
                 return [Lost(self._was_slow)]
@@ -343,13 +365,13 @@ class Slot:
             return [self._read(limits)]
         return self._go_live()
 
-    def _must_read_again(self, tail_from: int) -> bool:
+    def _must_read_again(self, sent: Position, tail_from: int) -> bool:
         """Whether what was heard does not follow what was sent, or is no longer in the shared tail."""
         if self._heard_first == 0:
             return False
-        if self._heard_first < 0 or self._heard_epoch != self.epoch:
+        if self._heard_first < 0 or self._heard_epoch != sent.epoch:
             return True
-        return self._heard_last > self._offset and max(self._heard_first, tail_from) > self._offset + 1
+        return self._heard_last > sent.offset and max(self._heard_first, tail_from) > sent.offset + 1
 
     def _go_live(self) -> list[SlotOutput]:
         first, last = self._offset + 1, self._heard_last

@@ -221,6 +221,8 @@ class Subscriptions:
             for subscription, page in pages.items()
         ):
             return
+        if self._read_again(pages, now):
+            return
         self._pages, results, left = None, {}, limits.recovery_bytes
         later: list[tuple[Subscription, list[SlotOutput]]] = []
         for subscription, page in pages.items():
@@ -249,6 +251,24 @@ class Subscriptions:
             self._follow(subscription, outputs, now)
         self._drain(now)
         self._host.run_held(now)
+
+    def _read_again(self, pages: dict[Subscription, PageRead | None], now: float) -> bool:
+        """On trial: ask for new pages where what was published meanwhile does not follow the page that is here. What
+        is missing in the connect result has ended."""
+        if not self._host.is_trial:
+            return False
+        limits = self._host.limits
+        stale = [
+            (subscription, page, slot)
+            for subscription, page in pages.items()
+            if page is not None
+            and (slot := subscription.slot) is not None
+            and slot.would_read_again(page.page, limits, tail_from=page.tail_from)
+        ]
+        for subscription, page, slot in stale:
+            pages[subscription] = None
+            self._follow(subscription, slot.page(page.page, limits, tail_from=page.tail_from), now)
+        return bool(stale)
 
     def extend(self, subscription: Subscription, ttl: float, now: float) -> None:
         """The subscription expires `ttl` seconds from now; 0: never."""
@@ -306,6 +326,12 @@ class Subscriptions:
             return
         if slot.delivery != "signal" and slot.position != top:
             self._follow(subscription, slot.gap(self._host.limits), now)
+
+    def behind(self, slot: Slot, offset: int, now: float) -> None:
+        """What follows `offset` is not in the shared tail any more."""
+        subscription = self.by_channel.get(slot.channel)
+        if subscription is not None and subscription.slot is slot:
+            self._follow(subscription, slot.behind(offset, self._host.limits), now)
 
     def pause(self) -> None:
         """The wire is full."""

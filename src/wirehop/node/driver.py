@@ -300,7 +300,11 @@ class Driver:
                 self._has_written = True
                 self._write([Frame(slot.channel, publication, epoch) for publication in publications])
             case SendTail(slot, first, last):
-                self._write(node.hub.range(slot.channel, first, last, slot.epoch))
+                frames = node.hub.range(slot.channel, first, last, slot.epoch)
+                if last and len(frames) <= last - first:
+                    self.session.behind(slot, first - 1, node.clock.now())
+                else:
+                    self._write(frames)
             case Enter(channel, info):
                 node.effects.enter(channel, info)
             case Leave(channel, client):

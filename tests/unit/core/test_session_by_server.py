@@ -56,6 +56,21 @@ def opening(*channels: str, subs: dict[str, SubscribeRequest] | None = None, gra
 # ---- subscriptions that the session begins with
 
 
+def test_a_tail_that_is_not_at_hand_any_more_is_read_from_history() -> None:
+    driven = opening("a", "b")
+    slot = driven.session.subscriptions["a"].slot
+    assert slot is not None
+    driven.answer(ReadPage, PageRead(TOP, 6))
+    driven.session.published(slot, 6, 9, "e", NOW)
+    out = driven.answer(ReadPage, PageRead(TOP, 0))
+    assert SendTail(slot, 6, 9) in out
+    driven.session.behind(slot, 5, NOW)
+    (call,) = driven.run()
+    assert isinstance(call, Call)
+    assert isinstance(call.request, ReadPage)
+    assert call.request.since == Position("e", 5)
+
+
 def test_nothing_is_said_before_every_channel_has_its_history() -> None:
     driven = opening("a", "b")
     assert driven.session.state is SessionState.CONNECTING

@@ -151,6 +151,23 @@ def test_reading_again_starts_from_the_position_that_the_client_gave() -> None:
     assert slot.page(page(4, 9), LIMITS, tail_from=9) == [Started(True, page(4, 9).publications, Position("e", 9))]
 
 
+def test_a_tail_that_was_lost_is_read_from_history() -> None:
+    slot = started()
+    slot.published(6, 8, "e", LIMITS)
+    slot.page(page(top=5), LIMITS, tail_from=6)
+    assert slot.behind(5, LIMITS) == [Read(Position("e", 5), 10, 1000)]
+    assert slot.page(page(6, 8), LIMITS, tail_from=0) == [Missed(page(6, 8).publications)]
+    assert slot.next == 9
+
+
+def test_a_tail_that_was_lost_on_a_full_wire_is_read_when_it_drains() -> None:
+    slot = live()
+    slot.published(6, 8, "e", LIMITS)
+    slot.pause()
+    assert slot.behind(5, LIMITS) == []
+    assert slot.drain(LIMITS) == [Read(Position("e", 5), 10, 1000)]
+
+
 def test_after_so_many_attempts_it_is_lost() -> None:
     slot = started()
     for _ in range(LIMITS.merge_attempts - 1):
