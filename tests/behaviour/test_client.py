@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 import trustme
 
+from wirehop.checker.proxy import close_listener
 from wirehop.client import (
     Client,
     ClientClosed,
@@ -113,7 +114,7 @@ class Cable:
             writer.transport.abort()
 
     async def close(self) -> None:
-        self._server.close()
+        await close_listener(self._server)
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -409,7 +410,7 @@ async def test_what_is_no_wirehop_server_is_tried_again_and_said(wire: WireName)
     with pytest.raises(ClientClosed, match="HTTP status 418"):
         async with Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", wire=wire, timeout=0.3):
             pass
-    server.close()
+    await close_listener(server)
 
 
 @pytest.mark.asyncio

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
+from wirehop.checker.proxy import close_listener
+
 LOOPBACK = "127.0.0.1"
 ORDER_SECONDS = 5.0
 CHUNK = 65_536
@@ -87,9 +89,9 @@ class Proxy:
             writer.transport.abort()
 
     async def _refuse(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            await close_listener(server)
             self._socket = _bound(self.port)  # bound but not listening: refused, and nobody else can take the port
         await self._cut()
 
@@ -100,6 +102,9 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # accepted in the turn in which it was to refuse
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 
+from wirehop.checker.proxy import close_listener
+
 
 class CuttingProxy:
     """Forwards to `target`. While `is_open` is False it drops every new connection at once."""
@@ -32,10 +34,7 @@ class CuttingProxy:
     async def stop(self) -> None:
         """Let go of everything, also of connections that are being made."""
         assert self._server is not None
-        for listener in self._server.sockets:
-            asyncio.get_running_loop().remove_reader(listener.fileno())
-        await asyncio.sleep(0)  # asyncio leaks what it accepted in this turn if its server is closed in it
-        self._server.close()
+        await close_listener(self._server)
         self.is_open = False
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 
+from wirehop.checker.proxy import close_listener
+
 
 class Cutter:
     """In front of the server on port `target`; `port` is its own."""
@@ -22,7 +24,7 @@ class Cutter:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
-        self._server.close()
+        await close_listener(self._server)
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 

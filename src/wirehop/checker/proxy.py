@@ -97,11 +97,8 @@ class ImpairingProxy:
         """Let go of everything."""
         if self._server is None:
             return
-        for listener in self._server.sockets:
-            asyncio.get_running_loop().remove_reader(listener.fileno())
-        await asyncio.sleep(0)  # asyncio leaks what it accepted in this turn if its server is closed in it
         self._is_stopped = True
-        self._server.close()
+        await close_listener(self._server)
         for link in self.links:
             link.abort()
         for task in self._copies:
@@ -167,6 +164,15 @@ class ImpairingProxy:
                     await reader.read(65_536)
             finally:
                 writer.transport.abort()
+
+
+async def close_listener(server: asyncio.Server) -> None:
+    """Accept nothing more. What was accepted in this turn of the loop is still served: asyncio leaks it if its server
+    is closed in that turn."""
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+    await asyncio.sleep(0)
+    server.close()
 
 
 class Link:
