@@ -10,10 +10,12 @@ from wirehop.core import codes
 
 
 class Links:
-    """`current` is where commands go; `out` takes what comes of it."""
+    """`current` is where commands go; `may_have_moved`: a newer one was confirmed, and the answer may be lost. `out`
+    takes what comes of it."""
 
     def __init__(self, out: list[ClientOutput]) -> None:
         self.current: Link | None = None
+        self.may_have_moved = False
         self._out = out
         self._by_number: dict[int, Link] = {}
         self._last = 0
@@ -60,9 +62,13 @@ class Links:
             self.current = None
         return link
 
+    def confirming(self, link: Link) -> None:
+        """The server is told that the client hears it on this wire."""
+        self.may_have_moved = self.may_have_moved or link.state is LinkState.TRIAL
+
     def take_over(self, link: Link, now: float) -> None:
         """The one that was on its way is current, and the one before is left."""
-        old, self.current = self.current, link
+        old, self.current, self.may_have_moved = self.current, link, False
         if old is not None:
             old.state, old.due, old.silent_at = LinkState.LEFT, now + LEFT_SECONDS, None
         link.state, link.due, link.since = LinkState.CURRENT, None, now

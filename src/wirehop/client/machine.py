@@ -83,7 +83,6 @@ class ClientMachine:
         self._retry_at: float | None = None
         self._refresh_at: float | None = None
         self._move_at: float | None = None
-        self._may_have_moved = False  # a newer wire than the current one was confirmed, and its answer may be lost
         self._move = Move()
 
     # ---- what drives it ----------------------------------------------------------------------------------------------
@@ -187,7 +186,7 @@ class ClientMachine:
             return
         was_current, trial = link.state is LinkState.CURRENT, self._links.trial
         self._channels.ask_at = self._refresh_at = self._move_at = None
-        if code == codes.SUPERSEDED.number and was_current and trial is None and not self._may_have_moved:
+        if code == codes.SUPERSEDED.number and was_current and trial is None and not self._links.may_have_moved:
             self._forget_session()  # somebody else (a duplicated tab) goes on with it
         elif not codes.may_reconnect(code) and code != codes.SUPERSEDED.number:
             self._end(code, reason)
@@ -321,7 +320,7 @@ class ClientMachine:
         self._commands.flush()
 
     def _confirm(self, link: Link) -> None:
-        self._may_have_moved = self._may_have_moved or link.state is LinkState.TRIAL
+        self._links.confirming(link)
         self._commands.confirm(link)
 
     def _confirmed(self, link: Link, reply: ClientReply, now: float) -> None:
@@ -348,10 +347,8 @@ class ClientMachine:
 
     def _become_current(self, link: Link, now: float) -> None:
         self._links.take_over(link, now)
-        self._may_have_moved = False
-        result = link.result
-        if result is not None and result.expires and result.ttl:
-            self._refresh_at = now + REFRESH_SHARE * result.ttl
+        if link.result is not None and link.result.expires and link.result.ttl:
+            self._refresh_at = now + REFRESH_SHARE * link.result.ttl
         if self.state is not ClientState.CONNECTED:
             self.state = ClientState.CONNECTED
             self._out.append(StateChanged(self.state))
