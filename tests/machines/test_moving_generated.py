@@ -83,7 +83,7 @@ def test_a_client_that_takes_every_3600_for_a_duplicated_tab_is_found(monkeypatc
     before = ClientMachine.lost
 
     def lost(self: ClientMachine, *arguments: Any) -> None:
-        self._may_have_moved = False
+        self._links.may_have_moved = False
         before(self, *arguments)
 
     monkeypatch.setattr(ClientMachine, "lost", lost)

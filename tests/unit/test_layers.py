@@ -11,7 +11,18 @@ import wirehop
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "wirehop"
-PURE = sorted([*(SOURCE / "core").glob("*.py"), *(SOURCE / "codecs").glob("*.py"), SOURCE / "client" / "machine.py"])
+CLIENT = (
+    *("backoff", "calls", "commands", "link", "links", "machine", "messages", "outgoing", "outputs", "presence"),
+    *("states", "subscription", "subscriptions"),
+)
+"""The client's machine and its parts."""
+PURE = sorted(
+    [
+        *(SOURCE / "core").glob("*.py"),
+        *(SOURCE / "codecs").glob("*.py"),
+        *(SOURCE / "client" / f"{name}.py" for name in CLIENT),
+    ]
+)
 IMPURE = {
     *("asyncio", "concurrent", "contextvars", "datetime", "http", "io", "logging", "multiprocessing", "os", "pathlib"),
     *("queue", "random", "secrets", "select", "selectors", "signal", "socket", "ssl", "subprocess", "sys", "tempfile"),

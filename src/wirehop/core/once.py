@@ -14,6 +14,9 @@ from wirehop.core.effects import Failure
 from wirehop.core.messages import Reply
 from wirehop.core.replies import refusal
 
+REPLY_BYTES = 64
+"""What a kept reply counts for beside its data."""
+
 
 class Answered(Struct, frozen=True):
     """The reply of a command that has run; `size` is what it counts for, in bytes."""

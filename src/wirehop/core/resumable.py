@@ -8,7 +8,9 @@ is subscribed to. Which wire counts is decided by `Conversation`; here is what f
 - a wire that is *fenced* lets its subscriptions go without a leave, finishes the commands that it has begun (their
   replies go to the current wire), and is closed with 3600;
 - the wire that becomes *current* enters and leaves what differs in presence, and is asked again what the client owes;
-- without a wire, subscriptions are kept with their expiry and no slot, until the window is over.
+- without a wire, subscriptions are kept with their expiry and no slot (`Absence`), until the window is over.
+
+How it passes from node to node is `Ownership`'s matter.
 
 Inputs come through the sessions; `settle(now)` follows every input and carries out what sessions left to be done.
 Outputs are drained with `take()`; `deadline()` says when to call `tick(now)`.
@@ -19,23 +21,19 @@ from typing import TYPE_CHECKING
 from msgspec import Raw, Struct
 
 from wirehop.core import codes
+from wirehop.core.absence import Absence, Kept
+from wirehop.core.calls import Calls
 from wirehop.core.codes import Code
 from wirehop.core.conversation import Conversation, ConversationOutput, Ended, Fenced, Moved, TrialDropped, WentAway
-from wirehop.core.effects import Grant
 from wirehop.core.handles import Handles
-from wirehop.core.handover import (
-    RUNNING_SECONDS,
-    HandedCommand,
-    HandedCopy,
-    HandedEntry,
-    HandedSubscription,
-    HandOver,
-)
+from wirehop.core.handover import HandedCopy
 from wirehop.core.limits import Limits
-from wirehop.core.messages import Command, Message, Push, PushWh, Reply
+from wirehop.core.membership import Membership
+from wirehop.core.messages import Command, Reply
 from wirehop.core.numbers import CommandNumbers
-from wirehop.core.once import OnceOnly, unknown
+from wirehop.core.once import REPLY_BYTES, OnceOnly
 from wirehop.core.order import CommandOrder
+from wirehop.core.ownership import Copied, Ownership
 
 if TYPE_CHECKING:
     from wirehop.core.session import Session
@@ -44,46 +42,6 @@ BYE_SECONDS = 2.0
 """How long a `bye` waits for commands before it that are missing."""
 WIRE_ONLY = frozenset({codes.SLOW, codes.WRITE_ERROR, codes.FORCE_RECONNECT, codes.NO_PONG, codes.SUPERSEDED})
 """Closes that say something of the wire; any other one ends the session."""
-_REPLY_BYTES = 64
-"""What a kept reply counts for beside its data."""
-
-
-class Kept(Struct, frozen=True):
-    """A subscription, as it waits for a wire. `wants_joins`: the client is told of joins and leaves."""
-
-    grant: Grant
-    is_by_server: bool
-    wants_joins: bool
-    expires_at: float | None
-
-
-class Membership:
-    """A session's part in it: the number of its wire, and what ran on that. Numbers from `since` on were accepted on
-    this wire or still are to come; of those below, `again` are the ones that were repeated here."""
-
-    __slots__ = ("again", "is_trial", "resumable", "since", "wire")
-
-    def __init__(self, resumable: "Resumable", wire: int, *, is_trial: bool) -> None:
-        self.resumable = resumable
-        self.wire = wire
-        self.is_trial = is_trial
-        self.since = resumable.numbers.next
-        self.again: set[int] | None = None
-
-    def is_new(self, number: int) -> bool:
-        """Whether the number, accepted before, has not run on this wire: on one wire each runs at most once."""
-        if number >= self.since or (self.again is not None and number in self.again):
-            return False
-        if self.again is None:
-            self.again = set()
-        self.again.add(number)
-        return True
-
-
-class Copied(Struct, frozen=True):
-    """The session is another node's, here is a copy for a trial."""
-
-    owner: str
 
 
 class Answered(Struct, frozen=True):
@@ -128,25 +86,21 @@ class Resumable:
     """`client` is the session's public id, `window` the seconds that it waits for a wire."""
 
     __slots__ = (
-        "_adopted",
         "_bye_by",
-        "_calls",
         "_given_up",
-        "_kept",
         "_left",
-        "_next_call",
         "_out",
+        "_ownership",
+        "absence",
+        "calls",
         "client",
         "current",
-        "ended",
-        "expires_at",
         "handles",
         "last",
         "limits",
         "numbers",
         "once",
         "order",
-        "origin",
         "trials",
         "user",
         "wires",
@@ -164,16 +118,12 @@ class Resumable:
         self.current: Session | None = None
         self.last = 0  # the number of the wire that is current, or was
         self.trials: dict[int, Session] | None = None
-        self.ended: dict[str, int] | None = None  # subscriptions that ended while there was no wire, with their codes
-        self.expires_at: float | None = None  # while there is no wire
-        self._kept: dict[str, Kept] | None = None
+        self.absence: Absence | None = None  # while there is no wire
+        self.calls: Calls | None = None  # to the client
         self._left: list[tuple[Session, Code, str, bool]] | None = None
         self._given_up: list[tuple[Session, str]] | None = None
-        self._calls: dict[int, Push] | None = None  # to the client, not answered
-        self._next_call = 1
         self._bye_by: float | None = None
-        self._adopted: float | None = None  # until when replies of commands that run at the old owner are waited for
-        self.origin: Copied | None = None  # while the session is still another node's
+        self._ownership: Ownership | None = None
         self._out: list[ResumableOutput] | None = None
 
     # ---- what drives it ----------------------------------------------------------------------------------------------
@@ -185,27 +135,26 @@ class Resumable:
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
-        due = [at for at in (self.wires.deadline(), self._bye_by, self._adopted) if at is not None]
-        grace = self.limits.expiry_grace_seconds
-        if self.current is None:
-            if self.expires_at is not None:
-                due.append(self.expires_at + grace)
-            due += [each.expires_at + grace for each in (self._kept or {}).values() if each.expires_at is not None]
-        return min(due, default=None)
+        due = [self.wires.deadline(), self._bye_by]
+        if self._ownership is not None:
+            due.append(self._ownership.deadline())
+        if self.current is None and self.absence is not None:
+            due.append(self.absence.deadline(self.limits.expiry_grace_seconds))
+        return min((at for at in due if at is not None), default=None)
 
     def tick(self, now: float) -> None:
         """Time has passed."""
-        grace = self.limits.expiry_grace_seconds
+        grace, absence = self.limits.expiry_grace_seconds, self.absence if self.current is None else None
         if self._bye_by is not None and now >= self._bye_by:
             self.end(codes.CLOSED, "the client said bye")
-        elif self.current is None and self.expires_at is not None and now >= self.expires_at + grace:
+        elif absence is not None and absence.has_expired(now, grace):
             self.end(codes.CONNECTION_EXPIRED)
         else:
-            for channel, each in list((self._kept or {}).items()):
-                if each.expires_at is not None and now >= each.expires_at + grace:
-                    self.unsubscribe(channel, codes.SUBSCRIPTION_EXPIRED)
+            for channel in absence.expired(now, grace) if absence is not None else ():
+                self.unsubscribe(channel, codes.SUBSCRIPTION_EXPIRED)
             self.wires.tick(now)
-            self._give_up_running(now)
+            if self._ownership is not None:
+                self._ownership.tick(now)
         self.settle(now)
 
     @property
@@ -244,8 +193,7 @@ class Resumable:
         """The session is closing, and with it all (`is_over`) or only its wire; nothing was let go yet. `settle` does
         the rest."""
         if self.current is session:
-            self._kept = session.kept()
-            self.expires_at = session.expires_at
+            self.absence = Absence(session.kept(), expires_at=session.expires_at)
             self.current = None
         if self._left is None:
             self._left = []
@@ -298,8 +246,9 @@ class Resumable:
         """End it for good, on all its wires."""
         if self.is_over:
             return
-        self._kept = self.kept()
         sessions = [*(self.trials or {}).values(), *([self.current] if self.current is not None else [])]
+        if self.current is not None:
+            self.absence = Absence(self.current.kept())
         self.wires.end()
         self.wires.take()
         for session in sessions:
@@ -312,8 +261,7 @@ class Resumable:
         if not self.trials:
             self.trials = None
         kept = self.kept()
-        self.current, self._kept, self.ended, self.expires_at, self._bye_by = session, None, None, None, None
-        self.last = wire
+        self.current, self.absence, self._bye_by, self.last = session, None, None, wire
         if before is not None:
             before.supersede()
             self.order.keep_once_only()
@@ -322,152 +270,79 @@ class Resumable:
         stays = session.promoted(is_in, now)
         for channel in is_in - stays:
             self._tell(Departed(channel))
-        for push in (self._calls or {}).values():
+        for push in self.calls.open.values() if self.calls is not None else ():
             session.push(push)
         self._tell(Promoted(session, before))
         session.run_held(now)
 
     def _finish(self, code: Code, reason: str) -> None:
-        kept = self._kept or {} if self.origin is None else {}
-        self.current = self.trials = self._kept = self._calls = self._bye_by = None
+        kept = self.absence.kept if self.absence is not None and self.origin is None else {}
+        self.current = self.trials = self.absence = self.calls = self._bye_by = None
         leaves = tuple(channel for channel, each in kept.items() if each.grant.presence)
         self._tell(Gone(code, reason, leaves, is_elsewhere=self.origin is not None))
 
-    # ---- from node to node (`core.handover`) -------------------------------------------------------------------------
+    # ---- from node to node -------------------------------------------------------------------------------------------
 
     @classmethod
     def copied(cls, copy: HandedCopy, owner: str, limits: Limits, now: float) -> "Resumable":
         """A copy of a session that is another node's: wires may be on trial here, nothing is executed."""
         self = cls(copy.client, copy.user, limits, copy.window)
         self.wires = Conversation.elsewhere(copy.window, next_wire=copy.attach, now=now)
-        self.origin = Copied(owner)
-        self.renew(copy, now)
+        self._ownership = Ownership(self, Copied(owner))
+        self._ownership.renew(copy, now)
         return self
 
-    def renew(self, copy: HandedCopy, now: float) -> None:
-        """One more trial of the copy: the owner gave its wire a number, and said what there is to go on with."""
-        self.wires.skip_to(copy.attach)
-        self.handles.attach = max(self.handles.attach, copy.attach - 1)
-        self._kept = {
-            channel: Kept(
-                held.grant,
-                held.is_by_server,
-                held.wants_joins,
-                None if held.expires_in is None else now + held.expires_in,
-            )
-            for channel, held in copy.subscriptions.items()
-        }
-        self.ended = copy.ended or None
+    @property
+    def ownership(self) -> Ownership:
+        """Whose it is, and how it changes hands."""
+        if self._ownership is None:
+            self._ownership = Ownership(self)
+        return self._ownership
 
-    def copy_for(self, digest: bytes, now: float) -> HandedCopy:
-        """Another node opens a wire of this session, with a token of its own of which we get the hash: a trial that is
-        not here."""
-        attach = self.wires.open(now, is_heard=True)
-        self.handles.attach = attach - 1
-        self.handles.remember(digest)
-        self.settle(now)
-        return self._copy(attach, now)
+    @property
+    def origin(self) -> Copied | None:
+        """The node whose it is, while that is not this one."""
+        return None if self._ownership is None else self._ownership.origin
 
-    def hand_over(self, attach: int, now: float) -> HandOver | None:
-        """The client has confirmed that wire at another node: fence what is here and tell all. None where somebody else
-        has confirmed a newer wire."""
-        if self.is_over or not self.handles.prove(attach) or not self.wires.confirm(attach, now):
-            return None
-        kept = self.kept()
-        expires_at = self.current.expires_at if self.current is not None else self.expires_at
-        self._kept, self.expires_at = kept, expires_at
-        entries = tuple(
-            HandedEntry(number, None if held is None else held.reply, 0 if held is None else held.size)
-            for number, held in self.once.entries()
-        )
-        over = HandOver(
-            copy=self._copy(attach, now),
-            next=self.numbers.next,
-            entries=entries,
-            held=tuple(HandedCommand(held.command, held.size) for held in self.numbers.held()),
-            tokens=self.handles.known,
-            proven=self.handles.proven,
-            calls=dict(self._calls or {}),
-            next_call=self._next_call,
-            expires_in=None if expires_at is None else expires_at - now,
-        )
+    def let_go(self) -> None:
+        """It was told to another node, whose it is now: fence what is here."""
         sessions = [*(self.trials or {}).values(), *([self.current] if self.current is not None else [])]
-        self.current = self.trials = self._kept = self._calls = self._bye_by = None
+        self.current = self.trials = self.absence = self.calls = self._bye_by = None
         for session in sessions:
             session.supersede()
         self.order.keep_once_only()
         self.wires.end()
         self.wires.take()
         self._tell(Gone(codes.SUPERSEDED, "another node has it now", (), is_elsewhere=True))
-        return over
-
-    def adopt(self, over: HandOver, now: float) -> None:
-        """The session is ours now. The trial that was confirmed is still to be confirmed here."""
-        self.origin = None
-        self.renew(over.copy, now)
-        self.numbers.next = over.next
-        for waiting in over.held:
-            self.numbers.accept(waiting.command, waiting.size, now)
-        for entry in over.entries:
-            self.once.begin(entry.number)
-            if entry.reply is not None:
-                self.once.answered(entry.number, entry.reply, entry.size)
-            else:
-                self._adopted = now + RUNNING_SECONDS
-        self.handles.adopt(over.tokens, over.proven)
-        self._calls, self._next_call = over.calls or None, over.next_call
-        self.expires_at = None if over.expires_in is None else now + over.expires_in
-
-    def forwarded(self, reply: Reply) -> None:
-        """The old owner forwards the reply of a command that ran on there."""
-        if reply.id in self.once.running():
-            self.once.answered(reply.id, reply, _REPLY_BYTES)
-            if self.current is not None:
-                self.current.send(reply)
-            if not self.once.running():
-                self._adopted = None
-
-    def _give_up_running(self, now: float) -> None:
-        if self._adopted is not None and now >= self._adopted:
-            for number in self.once.running():
-                self.forwarded(unknown(number))
-            self._adopted = None
-
-    def _copy(self, attach: int, now: float) -> HandedCopy:
-        return HandedCopy(
-            client=self.client,
-            user=self.user,
-            attach=attach,
-            window=self.wires.window,
-            subscriptions={
-                channel: HandedSubscription(
-                    held.grant,
-                    held.is_by_server,
-                    held.wants_joins,
-                    None if held.expires_at is None else held.expires_at - now,
-                )
-                for channel, held in self.kept().items()
-            },
-            ended=dict(self.ended or {}),
-        )
 
     # ---- subscriptions -----------------------------------------------------------------------------------------------
 
     def kept(self) -> dict[str, Kept]:
         """What the client is subscribed to."""
-        return self.current.kept() if self.current is not None else self._kept or {}
+        if self.current is not None:
+            return self.current.kept()
+        return {} if self.absence is None else self.absence.kept
+
+    @property
+    def ended(self) -> dict[str, int]:
+        """Subscriptions that ended while there was no wire, with their codes."""
+        return {} if self.absence is None else self.absence.ended
+
+    @property
+    def expires_at(self) -> float | None:
+        """When it ends unless it is refreshed; None: never."""
+        if self.current is not None:
+            return self.current.expires_at
+        return None if self.absence is None else self.absence.expires_at
 
     def unsubscribe(self, channel: str, code: Code) -> bool:
         """End a subscription while there is no wire; the client hears of it when it comes back."""
-        if self.current is not None or not self._kept or channel not in self._kept:
+        if self.current is not None or self.absence is None:
             return False
-        kept = self._kept.pop(channel)
-        if self.ended is None:
-            self.ended = {}
-        self.ended[channel] = code.number
-        if kept.grant.presence:
+        kept = self.absence.unsubscribe(channel, code)
+        if kept is not None and kept.grant.presence:
             self._tell(Departed(channel))
-        return True
+        return kept is not None
 
     # ---- commands ----------------------------------------------------------------------------------------------------
 
@@ -489,7 +364,7 @@ class Resumable:
         if self.is_over:
             self._tell(Answered(reply))
             return
-        size = _REPLY_BYTES
+        size = REPLY_BYTES
         if reply.rpc is not None and isinstance(reply.rpc.data, Raw):
             size += len(bytes(reply.rpc.data))
         self.once.answered(reply.id, reply, size)
@@ -524,24 +399,16 @@ class Resumable:
 
     def call(self, method: str, data: Raw) -> int:
         """Ask the client; the number under which it answers."""
-        number = self._next_call
-        self._next_call += 1
-        push = Push(message=Message(data), wh=PushWh(call=number, method=method))
-        if self._calls is None:
-            self._calls = {}
-        self._calls[number] = push
+        if self.calls is None:
+            self.calls = Calls()
+        number, push = self.calls.begin(method, data)
         if self.current is not None:
             self.current.push(push)
         return number
 
     def called(self, number: int) -> bool:
         """The client has answered, or nobody waits any more. False for a number that is not open."""
-        calls = self._calls
-        if calls is None or calls.pop(number, None) is None:
-            return False
-        if not calls:
-            self._calls = None
-        return True
+        return self.calls is not None and self.calls.finish(number)
 
     def _tell(self, output: ResumableOutput) -> None:
         if self._out is None:

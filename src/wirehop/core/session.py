@@ -19,6 +19,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from wirehop.core import codes
+from wirehop.core.absence import Kept
 from wirehop.core.codes import Code, Kind
 from wirehop.core.effects import (
     Admitted,
@@ -40,6 +41,7 @@ from wirehop.core.effects import (
 from wirehop.core.greeting import Greeting
 from wirehop.core.handover import HandOver
 from wirehop.core.limits import Limits, channel_problem
+from wirehop.core.membership import Membership
 from wirehop.core.messages import (
     FIRST_UNNUMBERED_ID,
     PING,
@@ -59,7 +61,7 @@ from wirehop.core.messages import (
 )
 from wirehop.core.order import CommandOrder
 from wirehop.core.replies import channel_of, is_pong, kind_of, refusal, request_of, result_reply, seconds_left
-from wirehop.core.resumable import WIRE_ONLY, Kept, Membership, Resumable
+from wirehop.core.resumable import WIRE_ONLY, Resumable
 from wirehop.core.slot import Slot
 from wirehop.core.subscription import Subscription
 from wirehop.core.subscriptions import OpenCall, Opening, Subscriptions
@@ -416,7 +418,7 @@ class Session:
             self.end(codes.INSUFFICIENT_STATE_CLOSE, "the session could not be taken over")
             return
         if membership.resumable.origin is not None:
-            membership.resumable.adopt(over, now)
+            membership.resumable.ownership.adopt(over, now)
         membership.resumable.confirm(membership.wire, now)
 
     def _late(self, command: Command, now: float, size: int) -> None:
@@ -497,7 +499,7 @@ class Session:
         if not greeting.is_resumed or self.membership is None:
             return openings
         stated = (greeting.wh.positions if greeting.wh is not None else None) or {}
-        was_ended, ended = self.membership.resumable.ended or {}, {}
+        was_ended, ended = self.membership.resumable.ended, {}
         for channel in stated:
             if channel not in kept and channel not in grants:
                 ended[channel] = was_ended.get(channel, codes.INSUFFICIENT_STATE.number)

@@ -9,6 +9,7 @@ from typing import Protocol
 from msgspec import UNSET, Raw, Struct
 
 from wirehop.core import codes
+from wirehop.core.absence import Kept
 from wirehop.core.codes import Code, Retry
 from wirehop.core.effects import (
     Answer,
@@ -41,7 +42,6 @@ from wirehop.core.messages import (
     Unsubscribe,
 )
 from wirehop.core.replies import result_reply
-from wirehop.core.resumable import Kept
 from wirehop.core.slot import Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
 from wirehop.core.subscription import Subscription, SubscriptionState
 

@@ -365,7 +365,7 @@ class Resumption:
         node, now = self._node, self._node.clock.now()
         known = self._by_client.get(looked.copy.client)
         if known is not None and known.resumable.origin is not None:
-            known.resumable.renew(looked.copy, now)
+            known.resumable.ownership.renew(looked.copy, now)
             return known
         resumable = Resumable.copied(looked.copy, looked.owner, node.limits, now)
         lasting = self._by_client[looked.copy.client] = Lasting(node, resumable, driver)
@@ -404,7 +404,7 @@ class Resumption:
         lasting = self._shown(token, user)
         if lasting is None or lasting.resumable.origin is not None:
             return None if lasting is None else Moved(lasting.resumable.origin.owner)  # type: ignore[union-attr]
-        copy = lasting.resumable.copy_for(digest, now)
+        copy = lasting.resumable.ownership.copy_for(digest, now)
         lasting.run()
         return copy
 
@@ -413,7 +413,7 @@ class Resumption:
         lasting, now = self._by_client.get(client), self._node.clock.now()
         if lasting is None or lasting.resumable.origin is not None:
             return None
-        over = lasting.resumable.hand_over(attach, now)
+        over = lasting.resumable.ownership.hand_over(attach, now)
         if over is not None:
             lasting.successor = successor
             while len(self._handed) >= REDIRECTS or (self._handed and next(iter(self._handed.values()))[1] <= now):
@@ -427,7 +427,7 @@ class Resumption:
         """`Owner`: asked by another node."""
         lasting = self._by_client.get(client)
         if lasting is not None:
-            lasting.resumable.forwarded(reply)
+            lasting.resumable.ownership.forwarded(reply)
             lasting.run()
 
     # ---- what the node asks ------------------------------------------------------------------------------------------

@@ -1,0 +1,27 @@
+"""How long a client waits before it tries again: full jitter, drawn per attempt, half a second to half a minute."""
+
+from collections.abc import Callable
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 30.0
+STABLE_SECONDS = 10.0
+"""A connection that lived this long resets the backoff."""
+
+
+class Backoff:
+    """`jitter()` gives a number in [0, 1) for each attempt."""
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self._attempt = 0
+
+    def next(self) -> float:
+        """One more attempt: seconds until it begins."""
+        most = min(LONGEST_DELAY, 2.0 * FIRST_DELAY * 2.0**self._attempt)
+        self._attempt = min(self._attempt + 1, 16)
+        return FIRST_DELAY + self._jitter() * (most - FIRST_DELAY)
+
+    def lasted(self, seconds: float) -> None:
+        """A connection has lived so long."""
+        if seconds >= STABLE_SECONDS:
+            self._attempt = 0
