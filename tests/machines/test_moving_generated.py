@@ -16,8 +16,9 @@ from wirehop.core.slot import Slot
 
 STEPS = int(os.environ.get("WIREHOP_STEPS", "1000000"))
 PARTS = 20
-SEEDS = (6_000_011,)
-"""They have shown defects: a trial whose history did not reach what was published meanwhile."""
+SEEDS = (6_000_011, 16_000_196)
+"""They have shown defects: a trial whose history did not reach what was published meanwhile; a subscribe answered while
+a trial was open, put by until that failed, and what was published in between."""
 
 
 def _walk(seed: int) -> int:

@@ -26,8 +26,8 @@ import { Subscription } from "./subscription.js";
 
 const FIRST_DELAY = 0.5;
 const LONGEST_DELAY = 30;
-/** A connection that lived this long resets the backoff. */
-const STABLE_SECONDS = 10;
+/** A connection that lived this long, over however many wires, resets the backoff. */
+const STABLE_SECONDS = 3;
 /** For a wire to bring its connect result, and for a trial to be confirmed. */
 const TRIAL_SECONDS = 10;
 /** For a wire that was left to say what it still has to say. */
@@ -48,7 +48,6 @@ interface Link {
   shown: string;
   due?: number | undefined;
   silentAt?: number | undefined;
-  since: number;
   attach: number;
   /** The id of the confirming ping while that is not answered. */
   confirm: number;
@@ -71,11 +70,11 @@ export class Machine {
   private _asked = new Map<number, string>();
   private _reading = new Map<number, string>();
   private _leaving: string[] = [];
-  private _deferred: Reply[] = [];
   private _refreshing = 0;
   private _called = 0;
   private _lastCall = 0;
   private _attempt = 0;
+  private _connectedAt = 0;
   private _isSynced = true;
   private _retryAt: number | undefined;
   private _askAt: number | undefined;
@@ -188,7 +187,6 @@ export class Machine {
     if (link?.state !== "opening") return;
     link.state = "connecting";
     link.due = now + TRIAL_SECONDS;
-    link.since = now;
     if (!this._current) this.state = "connecting";
     const held = [...this.subscriptions.values()];
     if (link.shown) {
@@ -213,7 +211,7 @@ export class Machine {
     this._links.delete(wire);
     if (!link || link.state === "left") return;
     if (this._current && link !== this._current) {
-      this._trialFailed(link, code, reason, now);
+      this._trialFailed(link, code, reason);
       return;
     }
     const wasCurrent = link === this._current;
@@ -227,10 +225,9 @@ export class Machine {
       return;
     }
     if (!this.token) this._forgetSession();
-    if (wasCurrent && this.state === "connected" && now - link.since >= STABLE_SECONDS) this._attempt = 0;
+    if (wasCurrent && this.state === "connected" && now - this._connectedAt >= STABLE_SECONDS) this._attempt = 0;
     if (trial?.state === "trial" && code === SUPERSEDED) return; // the server has taken the new one; its answer comes
     if (trial) {
-      this._deferred = []; // what they answer is sent again
       this._change(trial.state === "opening" ? "opening" : "connecting", code, reason);
       return;
     }
@@ -362,7 +359,6 @@ export class Machine {
       number,
       state: "opening",
       shown: this.token,
-      since: 0,
       attach: 0,
       confirm: 0,
       ended: {},
@@ -378,11 +374,8 @@ export class Machine {
     this._out.push({ do: "close", wire: link.number, bye });
   }
 
-  private _trialFailed(link: Link, code: number, reason: string, now: number): void {
+  private _trialFailed(link: Link, code: number, reason: string): void {
     this._out.push({ do: "trial_failed", wire: link.number, code, reason });
-    const deferred = this._deferred;
-    this._deferred = [];
-    for (const reply of deferred) if (this._current) this._answered(this._current, reply, now);
     this._flush();
   }
 
@@ -402,7 +395,7 @@ export class Machine {
     if (link.shown && !isResumed && this._current) {
       this._close(link, true); // the old wire is all there is of the session
       this.token = "";
-      this._trialFailed(link, INSUFFICIENT_STATE_CLOSE, "the server does not know the session", now);
+      this._trialFailed(link, INSUFFICIENT_STATE_CLOSE, "the server does not know the session");
       return;
     }
     this.token = wh?.token ?? "";
@@ -450,7 +443,6 @@ export class Machine {
       this._accepted(this.outgoing.accepted(accepted));
       return;
     }
-    this._deferred = [];
     this.outgoing.startAt(accepted);
     this._accepted(this.outgoing.accepted(accepted));
     this._becomeCurrent(link, now);
@@ -477,9 +469,11 @@ export class Machine {
     }
     link.state = "current";
     link.due = undefined;
-    link.since = now;
     if (link.result?.expires && link.result.ttl) this._refreshAt = now + REFRESH_SHARE * link.result.ttl;
-    if (this.state !== "connected") this._change("connected");
+    if (this.state !== "connected") {
+      this._connectedAt = now;
+      this._change("connected");
+    }
   }
 
   /** What was named and does not go on has ended, or is asked for anew. */
@@ -558,13 +552,8 @@ export class Machine {
     const number = reply.id ?? 0;
     const sent = this.outgoing.sent.get(number);
     if (!sent) return;
-    if (sent.command.subscribe || sent.command.unsubscribe) {
-      if (link.state === "left") return; // it is sent again on the current wire
-      if (link === this._current && this._trial) {
-        this._deferred.push(reply);
-        return;
-      }
-    }
+    const isAboutSubscriptions = sent.command.subscribe || sent.command.unsubscribe;
+    if (isAboutSubscriptions && link.state === "left") return; // it is sent again on the current wire
     this._accepted(this.outgoing.answered(number));
     const asked = this._asked.get(number);
     const read = this._reading.get(number);
@@ -719,7 +708,6 @@ export class Machine {
     this._asked.clear();
     this._reading.clear();
     this._leaving = [];
-    this._deferred = [];
     this._retryAt = this._askAt = this._refreshAt = this._moveAt = undefined;
     this._change("closed", code, reason);
   }

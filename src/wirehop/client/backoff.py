@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
-STABLE_SECONDS = 10.0
-"""A connection that lived this long resets the backoff."""
+STABLE_SECONDS = 3.0
+"""A connection that lived this long, over however many wires, resets the backoff: where the network blinks again and
+again, waits must not grow from one blink to the next."""
 
 
 class Backoff:

@@ -1,8 +1,9 @@
 """What a client asks of the server, over whichever wire is current: which commands may go, and which replies count.
 
 Commands are the application's, the subscriptions' and the presence's. While a trial wire is open nothing is said to the
-server of subscriptions, and what the old wire answers to that is put by; while the trial takes over, nothing is said at
-all. Then everything that has no reply goes again on the wire that is current.
+server of subscriptions: what the current wire still answers to earlier ones counts, and what of it the trial does not
+bring is asked for once that has taken over. While it takes over, nothing is said at all. Then everything that has no
+reply goes again on the wire that is current.
 """
 
 from wirehop.client.link import Link, LinkState
@@ -35,7 +36,6 @@ class ClientCommands:
         self._presence = presence
         self._out = out
         self._last_call = 0
-        self._deferred: list[ClientReply] = []  # to (un)subscribes, while a trial is open
 
     def request(self, command: Command, *, is_closed: bool) -> int:
         """One of the application's; the number under which it is answered. It waits until it may go."""
@@ -96,12 +96,9 @@ class ClientCommands:
         sent = self._outgoing.sent.get(reply.id)
         if sent is None:
             return
-        if sent.command.subscribe is not None or sent.command.unsubscribe is not None:
-            if link.state is LinkState.LEFT:
-                return  # it is sent again on the current wire
-            if link is self._links.current and self._links.trial is not None:
-                self._deferred.append(reply)
-                return
+        is_about_subscriptions = sent.command.subscribe is not None or sent.command.unsubscribe is not None
+        if is_about_subscriptions and link.state is LinkState.LEFT:
+            return  # it is sent again on the current wire
         _, before = self._outgoing.answered(reply.id)
         self._arrived(before)
         channel = self._subscriptions.asked(reply.id)
@@ -128,17 +125,6 @@ class ClientCommands:
         self._subscriptions.renew()
         self.transmit(link, self._outgoing.again())
 
-    def drop_deferred(self) -> None:
-        """What the old wire has said to subscribes does not count: they are sent again."""
-        self._deferred = []
-
-    def apply_deferred(self, now: float) -> None:
-        """No trial is open any more: what the old wire said to subscribes counts after all."""
-        deferred, self._deferred = self._deferred, []
-        for reply in deferred:
-            if self._links.current is not None:
-                self.answered(self._links.current, reply, now)
-
     # ---- the end -----------------------------------------------------------------------------------------------------
 
     def begin_anew(self) -> None:
@@ -155,7 +141,6 @@ class ClientCommands:
         """No wire will take them any more."""
         for call in self._outgoing.calls():
             self._fail(call, codes.OUTCOME_UNKNOWN, reason)
-        self._deferred = []
         self._presence.forget()
         self._subscriptions.end()
 

@@ -34,7 +34,6 @@ class Link:
         self.shown = shown
         self.due: float | None = None  # when it is given up; while it opens that is the wire's own matter
         self.silent_at: float | None = None
-        self.since = 0.0
         self.attach = 0
         self.confirm = 0
         self.result: ClientConnectResult | None = None

@@ -71,7 +71,7 @@ class Links:
         old, self.current, self.may_have_moved = self.current, link, False
         if old is not None:
             old.state, old.due, old.silent_at = LinkState.LEFT, now + LEFT_SECONDS, None
-        link.state, link.due, link.since = LinkState.CURRENT, None, now
+        link.state, link.due = LinkState.CURRENT, None
 
     def deadlines(self) -> list[float | None]:
         """When `tick` is due."""

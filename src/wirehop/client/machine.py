@@ -78,6 +78,7 @@ class ClientMachine:
         self._commands = ClientCommands(self.outgoing, self._links, self._channels, self._presence, self._out)
         self._calls = ServerCalls(self.outgoing, self._out)
         self._backoff = Backoff(jitter)
+        self._connected_at = 0.0
         self._refreshing = 0
         self._is_synced = True
         self._retry_at: float | None = None
@@ -164,7 +165,7 @@ class ClientMachine:
         if link is None or link.state is not LinkState.OPENING:
             return
         CLIENT_TABLE.enter(self.state, ClientInput.OPENED)
-        link.state, link.due, link.since = LinkState.CONNECTING, now + SECONDS, now
+        link.state, link.due = LinkState.CONNECTING, now + SECONDS
         if self._links.current is None:
             self.state = ClientState.CONNECTING
         if link.shown:
@@ -182,7 +183,7 @@ class ClientMachine:
         if link is None or link.state is LinkState.LEFT:
             return
         if self._links.current is not None:
-            self._trial_failed(link, code, reason, now)
+            self._trial_failed(link, code, reason)
             return
         was_current, trial = link.state is LinkState.CURRENT, self._links.trial
         self._channels.ask_at = self._refresh_at = self._move_at = None
@@ -194,11 +195,10 @@ class ClientMachine:
         if not self.token:
             self._forget_session()
         if was_current and self.state is ClientState.CONNECTED:
-            self._backoff.lasted(now - link.since)
+            self._backoff.lasted(now - self._connected_at)
         if trial is not None and trial.state is LinkState.TRIAL and code == codes.SUPERSEDED.number:
             return  # the server has taken the new one; its answer is on the way
         if trial is not None:
-            self._commands.drop_deferred()
             self.state = ClientState.OPENING if trial.state is LinkState.OPENING else ClientState.CONNECTING
             self._out.append(StateChanged(self.state, code, reason))
             return
@@ -274,9 +274,8 @@ class ClientMachine:
         self._out.append(StateChanged(self.state))
         self._links.open(self.token)
 
-    def _trial_failed(self, link: Link, code: int, reason: str, now: float) -> None:
+    def _trial_failed(self, link: Link, code: int, reason: str) -> None:
         self._out.append(TrialFailed(link.number, code, reason))
-        self._commands.apply_deferred(now)
         self._commands.flush()
 
     def _admitted(self, link: Link, reply: ClientReply, now: float) -> None:
@@ -295,7 +294,7 @@ class ClientMachine:
         if link.shown and not is_resumed and self._links.current is not None:
             self._links.close(link, is_bye=True)  # the old wire is all there is of the session
             self.token = ""
-            self._trial_failed(link, codes.INSUFFICIENT_STATE_CLOSE.number, "the server does not know the session", now)
+            self._trial_failed(link, codes.INSUFFICIENT_STATE_CLOSE.number, "the server does not know the session")
             return
         self.token = wh.token if wh is not None else ""
         link.attach = wh.attach if wh is not None else 0
@@ -335,7 +334,6 @@ class ClientMachine:
             self._commands.accepted(accepted)
             return
         CLIENT_TABLE.enter(self.state, ClientInput.ADMITTED)
-        self._commands.drop_deferred()
         self.outgoing.start_at(accepted)
         self._commands.accepted(accepted)
         self._become_current(link, now)
@@ -350,7 +348,7 @@ class ClientMachine:
         if link.result is not None and link.result.expires and link.result.ttl:
             self._refresh_at = now + REFRESH_SHARE * link.result.ttl
         if self.state is not ClientState.CONNECTED:
-            self.state = ClientState.CONNECTED
+            self.state, self._connected_at = ClientState.CONNECTED, now
             self._out.append(StateChanged(self.state))
 
     def _forget_session(self, token: str = "") -> None:
