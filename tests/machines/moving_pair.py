@@ -46,7 +46,7 @@ from wirehop.core.effects import (
 from wirehop.core.limits import Limits
 from wirehop.core.messages import ClientInfo, Command, ConnectRequest, PresenceResult, PublishRequest, RpcRequest
 from wirehop.core.resumable import Departed, Gone, Resumable
-from wirehop.core.session import SessionState
+from wirehop.core.states import SessionState
 from wirehop.testing.clock import CountingIds, ManualClock
 from wirehop.testing.network import VirtualLink
 from wirehop.testing.pair import VirtualBroker, VirtualNode, VirtualWire

@@ -10,8 +10,8 @@ import pytest
 from moving_pair import MovingPair
 
 from wirehop.client.machine import ClientMachine
+from wirehop.core.membership import Membership
 from wirehop.core.resumable import Resumable
-from wirehop.core.session import Session
 from wirehop.core.slot import Slot
 
 STEPS = int(os.environ.get("WIREHOP_STEPS", "1000000"))
@@ -69,7 +69,7 @@ def test_a_server_that_forgets_who_waits_on_a_channel_is_found(monkeypatch: pyte
 
 
 def test_a_server_that_runs_what_is_repeated_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Session, "_run_again", lambda self, _membership, command, now: self._run(command, now))
+    monkeypatch.setattr(Membership, "_run_again", lambda self, command, now: self._session.run(command, now))
     with pytest.raises(AssertionError):
         _walk_some()
 

@@ -40,8 +40,8 @@ from wirehop.core.messages import (
 )
 from wirehop.core.numbers import CommandNumbers
 from wirehop.core.recovery import HistoryPage
-from wirehop.core.session import SessionState
 from wirehop.core.slot import NOT_LIVE, Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
+from wirehop.core.states import SessionState
 from wirehop.core.subscription import SubscriptionState
 from wirehop.hub import Hub
 from wirehop.testing.clock import CountingIds

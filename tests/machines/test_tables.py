@@ -33,8 +33,9 @@ from wirehop.core.messages import (
     SubscribeRequest,
 )
 from wirehop.core.recovery import HistoryPage
-from wirehop.core.session import SESSION_TABLE, Session, SessionInput, SessionState
+from wirehop.core.session import Session
 from wirehop.core.slot import SLOT_TABLE, Slot, SlotInput, SlotState, Started
+from wirehop.core.states import SESSION_TABLE, SessionInput, SessionState
 from wirehop.core.subscription import SUBSCRIPTION_TABLE, Subscription, SubscriptionInput, SubscriptionState
 from wirehop.core.table import Table
 from wirehop.core.terms import Terms

@@ -14,8 +14,8 @@ from wirehop.core import codes
 from wirehop.core.effects import Grant
 from wirehop.core.limits import Limits
 from wirehop.core.messages import Command, ConnectRequest, Position, SubscribeRequest
-from wirehop.core.session import SessionState
 from wirehop.core.slot import Slot
+from wirehop.core.states import SessionState
 from wirehop.core.subscriptions import Subscriptions
 from wirehop.testing.clock import CountingIds, ManualClock
 from wirehop.testing.network import VirtualLink

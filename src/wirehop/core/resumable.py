@@ -181,7 +181,7 @@ class Resumable:
                 self.trials = {}
             self.trials[wire] = session
         self.settle(now)
-        return Membership(self, wire, is_trial=is_trial)
+        return Membership(self, session, wire, is_trial=is_trial)
 
     def confirm(self, wire: int, now: float) -> None:
         """The client says on this wire that it hears it."""

@@ -13,10 +13,7 @@ order in which they came; commands on different channels do not wait for each ot
 Inputs take `now` where time matters. Outputs are drained with `take()`; `deadline()` says when to call `tick(now)`.
 """
 
-from enum import Enum, auto
-
 from msgspec import Raw
-from msgspec.structs import replace
 
 from wirehop.core import codes
 from wirehop.core.absence import Kept
@@ -36,26 +33,20 @@ from wirehop.core.effects import (
     Request,
     Send,
     SubRefresh,
-    TakeOver,
 )
 from wirehop.core.greeting import Greeting
 from wirehop.core.handover import HandOver
 from wirehop.core.limits import Limits, channel_problem
 from wirehop.core.membership import Membership
 from wirehop.core.messages import (
-    FIRST_UNNUMBERED_ID,
     PING,
     Command,
-    CommandWh,
-    ConnectWh,
     Position,
     Push,
     Refresh,
     RefreshResult,
     Reply,
-    Stated,
     SubRefreshResult,
-    SubscribeRequest,
     SubscribeResult,
     Wh,
 )
@@ -63,45 +54,13 @@ from wirehop.core.order import CommandOrder
 from wirehop.core.replies import channel_of, is_pong, kind_of, refusal, request_of, result_reply, seconds_left
 from wirehop.core.resumable import WIRE_ONLY, Resumable
 from wirehop.core.slot import Slot
+from wirehop.core.states import SessionState
 from wirehop.core.subscription import Subscription
-from wirehop.core.subscriptions import OpenCall, Opening, Subscriptions
-from wirehop.core.table import Table
+from wirehop.core.subscriptions import OpenCall, Subscriptions
 from wirehop.core.terms import Terms
 
 NEVER = float("inf")
 NOT_SUBSCRIBED = "the session is not subscribed to this channel"
-
-
-class SessionState(Enum):
-    NEW = auto()
-    CONNECTING = auto()
-    CONNECTED = auto()
-    CLOSED = auto()
-
-
-class SessionInput(Enum):
-    CONNECT = auto()
-    ADMIT = auto()
-    COMMAND = auto()
-    END = auto()
-
-
-_S, _I = SessionState, SessionInput
-SESSION_TABLE: Table[SessionState, SessionInput] = Table(
-    "session",
-    {
-        (_S.NEW, _I.CONNECT): (_S.CONNECTING,),
-        (_S.NEW, _I.COMMAND): (_S.CLOSED,),
-        (_S.NEW, _I.END): (_S.CLOSED,),
-        (_S.CONNECTING, _I.ADMIT): (_S.CONNECTED,),
-        (_S.CONNECTING, _I.COMMAND): (_S.CONNECTING, _S.CLOSED),
-        (_S.CONNECTING, _I.END): (_S.CLOSED,),
-        (_S.CONNECTED, _I.COMMAND): (_S.CONNECTED, _S.CLOSED),
-        (_S.CONNECTED, _I.END): (_S.CLOSED,),
-        (_S.CLOSED, _I.COMMAND): (_S.CLOSED,),
-        (_S.CLOSED, _I.END): (_S.CLOSED,),
-    },
-)
 
 
 class Session:
@@ -206,9 +165,9 @@ class Session:
         elif self.state is SessionState.NEW:
             self._connect(command)
         elif self.state is SessionState.CONNECTING:
-            self._hold(command, size)
+            self.hold(command, size)
         elif self.membership is not None:
-            self._late(command, now, size)
+            self.membership.accept_late(command, now, size)
 
     def heard(self) -> None:
         """The peer showed that it is alive (a pong frame, say)."""
@@ -346,8 +305,7 @@ class Session:
     def promoted(self, is_in: set[str], now: float) -> set[str]:
         """The wire is current now. `is_in`: in whose presence the session is; in whose it is now."""
         assert self.membership is not None
-        self.membership.is_trial = False
-        self.membership.since = self.membership.resumable.numbers.next
+        self.membership.promoted()
         return self._subscriptions.promoted(is_in)
 
     def supersede(self) -> None:
@@ -365,7 +323,7 @@ class Session:
     def run_next(self, command: Command, now: float) -> None:
         """Run a command that waited for another one on its channel."""
         if self.state is SessionState.CONNECTED or (self.membership is not None and command.publish is not None):
-            self._run(command, now)
+            self.run(command, now)
 
     def _leave(self, code: Code, reason: str, *, is_over: bool) -> None:
         assert self.membership is not None
@@ -383,64 +341,11 @@ class Session:
         self._shut(leaves=False)
         self._calls = calls or None
 
-    def _heed(self, command: Command, wh: CommandWh, now: float) -> bool:
-        """What a command says of the session; False where it must not run."""
-        membership = self.membership
-        assert membership is not None
-        if wh.attach and wh.attach != membership.wire:
-            self.fail(command.id, Failure(codes.BAD_REQUEST, "wh.attach names another wire"))
-            return False
-        if wh.attach and membership.is_trial and membership.resumable.origin is not None:
-            self._take_over(membership)
-        elif wh.attach:
-            membership.resumable.confirm(wh.attach, now)
-        if membership.is_trial:
-            return True
-        if wh.acked:
-            membership.resumable.acknowledge(wh.acked)
-        if wh.bye:
-            membership.resumable.bye(command, now)
-        return True
-
-    def _take_over(self, membership: Membership) -> None:
-        """Ask the node whose session it is, once; what comes meanwhile is held."""
-        origin = membership.resumable.origin
-        if origin is not None and not any(call.kind == "take_over" for call in (self._calls or {}).values()):
-            self.call(TakeOver(self.client, origin.owner, membership.wire), OpenCall(0, "take_over", ""))
-
     def taken_over(self, number: int, over: HandOver | None, now: float) -> None:
         """The answer to a `TakeOver`: the session, or None where somebody else was first or the owner does not
         answer."""
-        membership = self.membership
-        if membership is None or (self._calls or {}).pop(number, None) is None:
-            return
-        if over is None:
-            self.end(codes.INSUFFICIENT_STATE_CLOSE, "the session could not be taken over")
-            return
-        if membership.resumable.origin is not None:
-            membership.resumable.ownership.adopt(over, now)
-        membership.resumable.confirm(membership.wire, now)
-
-    def _late(self, command: Command, now: float, size: int) -> None:
-        """The wire is gone, and a POST of its client still comes: of the last current wire what runs once counts."""
-        membership = self.membership
-        assert membership is not None
-        resumable = membership.resumable
-        if membership.is_trial or resumable.is_over or resumable.last != membership.wire:
-            return
-        if command.wh is not None and not self._heed(command, command.wh, now):
-            return
-        if not is_pong(command) and command.id < FIRST_UNNUMBERED_ID and command.id >= resumable.numbers.next:
-            try:
-                ready = resumable.numbers.accept(command, size, now)
-            except OverflowError:
-                return
-            for each in ready:
-                if (each.publish is not None or each.rpc is not None) and not resumable.begin(each.id):
-                    return
-                if each.publish is not None or each.rpc is not None or each.send is not None:
-                    self._run(each, now)
-            resumable.check_bye()
+        if self.membership is not None and (self._calls or {}).pop(number, None) is not None:
+            self.membership.taken_over(over, now)
 
     # ---- connect ---------------------------------------------------------------------------------------------------
 
@@ -453,7 +358,8 @@ class Session:
         self._greeting = Greeting(command.id, command.connect.subs, command.connect.wh)
         self.call(Authenticate(command.connect), OpenCall(command.id, "connect", ""))
 
-    def _hold(self, command: Command, size: int) -> None:
+    def hold(self, command: Command, size: int) -> None:
+        """It waits until the wire takes commands."""
         self._held_bytes += size
         if self._held_bytes > self.terms.limits.held_bytes:
             self.end(
@@ -481,33 +387,12 @@ class Session:
             self.opened({}, now)
             self.run_held(now)
             return
-        openings = self._openings(greeting, answer.subs, now)
+        resumable = self.membership.resumable if self.membership is not None else None
+        openings = greeting.openings(answer.subs, resumable, now)
         if len(openings) > self.terms.limits.channels:
             self.end(codes.CHANNEL_LIMIT, f"a session has at most {self.terms.limits.channels} subscriptions")
         else:
             self._subscriptions.open_with_session(openings, now)
-
-    def _openings(self, greeting: Greeting, grants: dict[str, Grant], now: float) -> list[Opening]:
-        """What the session begins with: what the server grants, and where it is resumed what goes on."""
-        openings = []
-        kept = self.membership.resumable.kept() if greeting.is_resumed and self.membership is not None else {}
-        for channel, grant in grants.items():
-            if channel not in kept:
-                known = greeting.positions.get(channel, SubscribeRequest())
-                request = SubscribeRequest(channel, recover=known.recover, epoch=known.epoch, offset=known.offset)
-                openings.append(Opening(grant, request))
-        if not greeting.is_resumed or self.membership is None:
-            return openings
-        stated = (greeting.wh.positions if greeting.wh is not None else None) or {}
-        was_ended, ended = self.membership.resumable.ended, {}
-        for channel in stated:
-            if channel not in kept and channel not in grants:
-                ended[channel] = was_ended.get(channel, codes.INSUFFICIENT_STATE.number)
-        greeting.ended = ended
-        for channel, held in kept.items():
-            if channel in stated or held.is_by_server:
-                openings.append(_going_on(channel, held, stated.get(channel), now))
-        return openings
 
     def not_opened(self, channel: str) -> None:
         """`SubscriptionHost`: a subscription of the resumed session cannot go on from where the client is."""
@@ -525,28 +410,10 @@ class Session:
         heartbeat = self.terms.heartbeat
         if heartbeat is not None:
             self._ping_at = now + heartbeat.interval
-        wh = self._about_session(greeting, subs)
-        if greeting.is_resumed:
-            subs = {}
-        result = greeting.result(self.terms, client=self.client, secret=self.secret, subs=subs, wh=wh)
-        self.send(Reply(id=greeting.command_id, connect=result))
-
-    def _about_session(self, greeting: Greeting, subs: dict[str, SubscribeResult]) -> ConnectWh | None:
-        membership, terms = self.membership, self.terms
-        if membership is None:
-            return None
-        return ConnectWh(
-            next=membership.resumable.numbers.next,
-            limit=terms.limits.pending_commands,
-            attach=membership.wire,
-            token=greeting.token,
-            window=terms.window,
-            resumed=greeting.is_resumed,
-            subs=subs if greeting.is_resumed else {},
-            ended=greeting.ended,
-            keep=terms.keep,
-            wires=terms.wires,
+        result = greeting.result(
+            self.terms, client=self.client, secret=self.secret, subs=subs, membership=self.membership
         )
+        self.send(Reply(id=greeting.command_id, connect=result))
 
     def run_held(self, now: float) -> None:
         """`SubscriptionHost`: now the commands that came behind the connect, or while the wire was on trial."""
@@ -567,59 +434,11 @@ class Session:
 
     def _accept(self, command: Command, now: float, size: int) -> None:
         if self.membership is not None:
-            self._accept_numbered(self.membership, command, now, size)
+            self.membership.accept(command, now, size)
         elif not is_pong(command):
-            self._run(command, now)
+            self.run(command, now)
 
-    def _accept_numbered(self, membership: Membership, command: Command, now: float, size: int) -> None:
-        if command.wh is not None and not self._heed(command, command.wh, now):
-            return
-        if is_pong(command) or self.state is not SessionState.CONNECTED:
-            return
-        if membership.is_trial:
-            self._hold(command, size)
-            return
-        resumable, number = membership.resumable, command.id
-        if number >= FIRST_UNNUMBERED_ID:
-            self._run(command, now)
-        elif number == 0:
-            self.end(codes.BAD_REQUEST_CLOSE, "commands of this session have numbers")
-        elif number < resumable.numbers.next:
-            self._run_again(membership, command, now)
-        else:
-            self._run_in_turn(resumable, command, now, size)
-
-    def _run_in_turn(self, resumable: Resumable, command: Command, now: float, size: int) -> None:
-        """A number that was not accepted before: run what may start."""
-        try:
-            ready = resumable.numbers.accept(command, size, now)
-        except OverflowError:
-            self.end(codes.BAD_REQUEST_CLOSE, "too many commands wait for a gap in their numbers")
-            return
-        for each in ready:
-            if self.state is not SessionState.CONNECTED:
-                return
-            if (each.publish is not None or each.rpc is not None) and not resumable.begin(each.id):
-                self.end(codes.BAD_REQUEST_CLOSE, "too many replies are not acknowledged (wh.acked)")
-                return
-            self._run(each, now)
-        resumable.check_bye()
-
-    def _run_again(self, membership: Membership, command: Command, now: float) -> None:
-        """A number that was accepted before, on this wire or another one."""
-        number = command.id
-        if not membership.is_new(number) or command.send is not None:
-            return  # its reply stands on this wire, or will
-        if len(membership.again or ()) > self.terms.limits.pending_commands:
-            self.end(codes.BAD_REQUEST_CLOSE, "too many commands are sent again")
-        elif command.publish is not None or command.rpc is not None:
-            reply = membership.resumable.once.repeated(number)
-            if reply is not None:
-                self.send(reply)
-        else:
-            self._run(command, now)
-
-    def _run(self, command: Command, now: float) -> None:
+    def run(self, command: Command, now: float) -> None:
         """Start the command, or let it wait for the one that runs on its channel."""
         kind = kind_of(command)
         if kind in ("", "connect") or (command.id == 0 and kind != "send"):
@@ -664,7 +483,7 @@ class Session:
             return
         for command in self._order.finish(channel):
             if self.state is SessionState.CONNECTED:
-                self._run(command, now)
+                self.run(command, now)
 
     # ---- what the subscriptions say through it (`SubscriptionHost`) ----------------------------------------------
 
@@ -765,14 +584,3 @@ class Session:
         self._order = CommandOrder()
         self._held = self._greeting = None
         self._stale_at = self._ping_at = self._pong_by = self._expires_at = None
-
-
-def _going_on(channel: str, held: Kept, stated: Stated | None, now: float) -> Opening:
-    """A subscription of a resumed session, from where its client stands. One that the server made and the client does
-    not name begins anew."""
-    epoch, offset = (stated.epoch, stated.offset) if stated is not None else ("", 0)
-    request = SubscribeRequest(
-        channel, recover=bool(epoch), epoch=epoch, offset=offset, join_leave=held.wants_joins and not held.is_by_server
-    )
-    ttl = 0.0 if held.expires_at is None else max(held.expires_at - now, 0.001)
-    return Opening(replace(held.grant, ttl=ttl), request, held.is_by_server)

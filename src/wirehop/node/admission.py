@@ -141,7 +141,22 @@ class Admission:
 
     # ---- revocation --------------------------------------------------------------------------------------------------
 
-    def end_revoked(self, user: str) -> int:
+    def revoke(self, *, user: str, token_id: str, before: float | None) -> int:
+        """Revoke tokens, and end what goes on by them; how many sessions. Raises ValueError for nothing to revoke."""
+        node, revocations = self._node, self._node.auth.revocations
+        if token_id:
+            revocations.revoke_id(token_id)
+        if user:
+            revocations.revoke_user(user, node.clock.wall() if before is None else before)
+        elif before is not None:
+            revocations.revoke_before(before)
+        elif not token_id:
+            raise ValueError("say what to revoke: user, token_id or before")
+        if node.auth.asking is not None:
+            node.auth.asking.forget()
+        return self._end_revoked(user if before is None else "")
+
+    def _end_revoked(self, user: str) -> int:
         """End the sessions and subscriptions whose tokens are revoked, and those of `user` that have no token; how many
         sessions."""
         count = 0

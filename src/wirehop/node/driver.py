@@ -33,8 +33,9 @@ from wirehop.core.effects import (
     Watch,
 )
 from wirehop.core.messages import Command, Position, Push, Reply
-from wirehop.core.session import Session, SessionState
+from wirehop.core.session import Session
 from wirehop.core.slot import Slot
+from wirehop.core.states import SessionState
 
 if TYPE_CHECKING:
     from wirehop.core.handover import HandOver

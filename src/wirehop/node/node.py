@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -18,12 +18,10 @@ from wirehop.codecs.payload import EVENT_TAG, checked_event, payload_of
 from wirehop.core import codes
 from wirehop.core.codes import Code
 from wirehop.core.errors import PayloadError, SettingsError
-from wirehop.core.limits import Limits
 from wirehop.core.messages import ClientInfo, Move, PayloadKind, Position, Reply
 from wirehop.core.recovery import HistoryPage
 from wirehop.core.session import Session
 from wirehop.core.slot import Slot
-from wirehop.core.terms import Heartbeat, Terms
 from wirehop.hub import Hub
 from wirehop.node.admission import Admission
 from wirehop.node.clock import SecretIds, SystemClock
@@ -36,20 +34,17 @@ from wirehop.node.patience import Patience
 from wirehop.node.permission import Permission
 from wirehop.node.publishing import Publishing
 from wirehop.node.resumption import Resumption
+from wirehop.node.terms import HeartbeatStyle, SessionTerms, limits_of
 from wirehop.node.threads import run_on
 from wirehop.node.tops import compare_tops_forever
+from wirehop.node.users import Users
 from wirehop.node.wheel import Wheel
 from wirehop.node.wire import Guests, Wire
 from wirehop.settings.check_auth import contradictions_of_auth
 from wirehop.settings.tree import Namespace, Settings
-from wirehop.version import __version__
 
 log = logging.getLogger("wirehop.node")
 T = TypeVar("T")
-
-HeartbeatStyle = Literal["pong", "ping", "none"]
-"""How a transport's wires show that they live: pings that want an answer, pings only, or by themselves."""
-
 
 Vouch = Callable[[str, str], float | None]
 """Asked with a token of the admin page and the client's id: the seconds for which the session may do everything
@@ -59,20 +54,6 @@ Vouch = Callable[[str, str], float | None]
 def _must(broker: MemoryBroker | None) -> MemoryBroker:
     assert broker is not None
     return broker
-
-
-def _limits(settings: Settings) -> Limits:
-    chosen = settings.limits
-    return Limits(
-        connect_seconds=chosen.connect_timeout,
-        held_bytes=chosen.held_bytes,
-        pending_commands=chosen.pending_commands,
-        channels=chosen.channels_per_session,
-        channel_bytes=chosen.channel_length,
-        recovery_publications=chosen.recovery_publications,
-        recovery_bytes=chosen.recovery_bytes,
-        expiry_grace_seconds=chosen.expiry_grace,
-    )
 
 
 class Node:
@@ -97,7 +78,7 @@ class Node:
             self.settings = structs.replace(self.settings, namespaces={**self.settings.namespaces, **namespaces})
         self.clock: Clock = clock or SystemClock()
         self.ids: Ids = ids or SecretIds()
-        self.limits = _limits(self.settings)
+        self.limits = limits_of(self.settings)
         self.policy = Policy(self.settings.namespaces)
         self.metrics = Metrics()
         self.handlers = Handlers()
@@ -115,10 +96,10 @@ class Node:
         self._choose_broker(broker, presence_store)
         self.id = self.ids.new()
         self.sessions: dict[str, Driver] = {}
-        self._by_user: dict[str, dict[Driver, None]] = {}
+        self.users = Users(self)
         self.vouch: Vouch | None = None
         self.patience = Patience(self.settings.limits.handler_timeout)
-        self._known_terms: dict[HeartbeatStyle, Terms] = {}
+        self._terms = SessionTerms(self.settings, self.limits, node=self.id, wires=self.wire_paths)
         self.guests: list[Guests] = []  # who is there without a session, by transport
         self.is_draining = False
         self.is_open = False
@@ -131,8 +112,8 @@ class Node:
         if self.is_open:
             raise RuntimeError("the node runs already")
         self.settings = settings
-        self.limits = _limits(settings)
-        self._known_terms.clear()
+        self.limits = limits_of(settings)
+        self._terms = SessionTerms(settings, self.limits, node=self.id, wires=self.wire_paths)
         self.patience = Patience(settings.limits.handler_timeout)
         self.policy = Policy(settings.namespaces)
         self.auth = Auth(settings.auth, self.clock, self.ids)
@@ -250,41 +231,27 @@ class Node:
 
     def sessions_of(self, user: str, *, client: str = "") -> "list[Driver]":
         """The connected sessions of a user on this node; with `client` only that one (also of somebody anonymous)."""
-        if not client:
-            return list(self._by_user.get(user, ()))
-        driver = self.sessions.get(client)
-        return [driver] if driver is not None and driver.was_admitted and driver.session.user == user else []
+        return self.users.drivers(user, client)
 
     @property
     def user_count(self) -> int:
         """How many users are connected to this node."""
-        return len(self._by_user)
+        return len(self.users)
 
     def subscribe(
         self, user: str, channel: str, *, client: str = "", since: Position | None = None, data: object = None
     ) -> int:
         """Subscribe a user's sessions on this node to a channel, whatever its namespace says; how many. `since`:
         from this position on, where history still reaches back to it. `data` goes to the clients."""
-        grant = self.permission.grant(channel, data=data)
-        drivers = self.sessions_of(user, client=client)
-        for driver in drivers:
-            driver.subscribe(channel, grant, since)
-        return len(drivers)
+        return self.users.subscribe(user, client, channel, self.permission.grant(channel, data=data), since)
 
     def unsubscribe(self, user: str, channel: str, *, client: str = "", code: Code = codes.UNSUBSCRIBED) -> int:
         """End the subscriptions of a user's sessions on this node to a channel; how many sessions were told."""
-        drivers = [each for each in self.sessions_of(user, client=client) if channel in each.session.subscriptions]
-        for driver in drivers:
-            driver.unsubscribe(channel, code)
-        waiting = [each.unsubscribe(channel, code) for each in self.resumption.detached_of(user, client)]
-        return len({driver.session.client for driver in drivers}) + sum(waiting)
+        return self.users.unsubscribe(user, client, channel, code)
 
     def refresh(self, user: str, *, client: str = "", ttl: float) -> int:
         """Let a user's sessions on this node live `ttl` seconds from now (0: without end); how many."""
-        drivers = self.sessions_of(user, client=client)
-        for driver in drivers:
-            driver.refresh(ttl)
-        return len(drivers)
+        return self.users.refresh(user, client, ttl)
 
     def disconnect_user(
         self,
@@ -296,15 +263,7 @@ class Node:
         whitelist: Collection[str] = (),
     ) -> int:
         """End a user's sessions on this node, but for the clients in `whitelist`; how many."""
-        drivers = [each for each in self.sessions_of(user, client=client) if each.session.client not in whitelist]
-        found = {driver.session.client for driver in drivers}
-        for driver in drivers:
-            driver.end(code, reason)
-        for lasting in self.resumption.detached_of(user, client):
-            if lasting.resumable.client not in whitelist:
-                lasting.end(code, reason)
-                found.add(lasting.resumable.client)
-        return len(found)
+        return self.users.disconnect(user, client, code, reason, whitelist)
 
     def disconnect(self, client: str, code: Code = codes.FORCE_DISCONNECT, reason: str = "") -> bool:
         """End a session of this node, also one that waits for a wire; False if there is none with this id."""
@@ -321,8 +280,7 @@ class Node:
         """Ask a user's sessions on this node to go on over another wire: one of `to` (names of transports; none: any
         other), each at a moment of its own within `spread` seconds. They lose nothing by it. How many were asked; who
         speaks the protocol without `wh` cannot."""
-        asked = Move(tuple(to), round(spread * 1000), reason)
-        return sum(self.resumption.move(driver, asked) for driver in self.sessions_of(user, client=client))
+        return self.users.move(user, client, Move(tuple(to), round(spread * 1000), reason))
 
     def revoke(self, *, user: str = "", token_id: str = "", before: float | None = None) -> int:
         """Revoke tokens: the one with the id `token_id`; those of `user`, or of everybody, that were issued before a
@@ -332,18 +290,7 @@ class Node:
 
         Raises ValueError for nothing to revoke, and `Refused` (106) where no more revocations can be remembered.
         """
-        revocations = self.auth.revocations
-        if token_id:
-            revocations.revoke_id(token_id)
-        if user:
-            revocations.revoke_user(user, self.clock.wall() if before is None else before)
-        elif before is not None:
-            revocations.revoke_before(before)
-        elif not token_id:
-            raise ValueError("say what to revoke: user, token_id or before")
-        if self.auth.asking is not None:
-            self.auth.asking.forget()
-        return self.admission.end_revoked(user if before is None else "")
+        return self.admission.revoke(user=user, token_id=token_id, before=before)
 
     def run_threadsafe(self, work: Coroutine[Any, Any, T], *, timeout: float = 10.0) -> T:
         """From another thread: `node.run_threadsafe(node.publish("news", data))` blocks until it is done and returns
@@ -426,7 +373,7 @@ class Node:
         no presence and no `on_disconnect` hears of it. `carries_bytes`: payloads on the wire are bytes, not JSON.
         `credential`: what the wire brought, for a connect without a token. `is_bare`: a channel's URL, which the server
         subscribes to nothing."""
-        terms = self._terms(heartbeat)
+        terms = self._terms.of(heartbeat)
         secret = self.ids.new() if has_secret else ""
         session = Session(self.ids.new(), terms, now=self.clock.now(), secret=secret)
         driver = Driver(
@@ -449,20 +396,14 @@ class Node:
 
     def admitted(self, driver: Driver) -> None:
         """A session knows its user now."""
-        user = driver.session.user
-        if user and driver.wire is not None:
-            self._by_user.setdefault(user, {})[driver] = None
+        self.users.enter(driver)
 
     def forget(self, driver: Driver, code: int, reason: str) -> None:
         """A session is over."""
         self.wheel.dismiss(driver)
         if self.sessions.get(driver.key) is driver:
             del self.sessions[driver.key]
-        of_user = self._by_user.get(driver.session.user)
-        if of_user is not None:
-            of_user.pop(driver, None)
-            if not of_user:
-                del self._by_user[driver.session.user]
+        self.users.leave(driver)
         self._connections[driver.wire_name] -= 1
         self.metrics.closed[driver.wire_name, code] += 1
         level = logging.DEBUG if driver.is_transient else logging.INFO
@@ -510,24 +451,6 @@ class Node:
 
     # ---- inside
     # --------------------------------------------------------------------------------------------------------
-
-    def _terms(self, heartbeat: HeartbeatStyle) -> Terms:
-        """One value for all sessions of a kind of wire."""
-        terms = self._known_terms.get(heartbeat)
-        if terms is None:
-            interval, beat = self.settings.heartbeat.interval, None
-            if heartbeat != "none":
-                beat = Heartbeat(interval, interval / 2, wants_pong=heartbeat == "pong")
-            terms = self._known_terms[heartbeat] = Terms(
-                self.limits,
-                beat,
-                version=__version__,
-                node=self.id,
-                window=round(self.settings.sessions.window),
-                keep=round(self.settings.idempotency.keep),
-                wires=self.wire_paths,
-            )
-        return terms
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

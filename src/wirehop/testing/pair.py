@@ -43,8 +43,9 @@ from wirehop.core.limits import Limits
 from wirehop.core.log import LatestLog, Log
 from wirehop.core.messages import Command, ConnectRequest, Publication, Push, Reply
 from wirehop.core.recovery import HistoryPage
-from wirehop.core.session import Session, SessionState
+from wirehop.core.session import Session
 from wirehop.core.slot import Slot, SlotState
+from wirehop.core.states import SessionState
 from wirehop.core.terms import Heartbeat, Terms
 from wirehop.hub import Hub
 from wirehop.testing.clock import CountingIds, ManualClock

@@ -62,7 +62,7 @@ from wirehop.core.messages import (
 )
 from wirehop.core.recovery import HistoryPage
 from wirehop.core.resumable import Gone
-from wirehop.core.session import SessionState
+from wirehop.core.states import SessionState
 from wirehop.core.terms import Heartbeat
 
 # ---- connect

@@ -38,8 +38,8 @@ from wirehop.core.messages import (
     SubscribeRequest,
 )
 from wirehop.core.recovery import HistoryPage
-from wirehop.core.session import SessionState
 from wirehop.core.slot import SlotState
+from wirehop.core.states import SessionState
 
 GRACE = LIMITS.expiry_grace_seconds
 PUBLICATIONS = (Publication(b"4", offset=4), Publication(b"5", offset=5))

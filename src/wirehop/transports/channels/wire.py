@@ -8,7 +8,8 @@ from wirehop.auth.tickets import TicketUse
 from wirehop.core import codes
 from wirehop.core.codes import Code, Kind, Retry
 from wirehop.node.driver import Driver
-from wirehop.node.node import HeartbeatStyle, Node
+from wirehop.node.node import Node
+from wirehop.node.terms import HeartbeatStyle
 from wirehop.node.wire import Wire
 from wirehop.transports.door import EVENT_STREAM_HEADERS, Door, first, parameters, peer_of, status_of
 
