@@ -7,12 +7,16 @@ from wirehop.core.effects import Grant
 
 
 class Kept(Struct, frozen=True):
-    """A subscription, as it waits for a wire. `wants_joins`: the client is told of joins and leaves."""
+    """A subscription, as it waits for a wire. `wants_joins`: the client is told of joins and leaves. `number` is the
+    command's that it began with (0: the server's). Not `is_open`: the client asks for it again, and has not left its
+    presence meanwhile."""
 
     grant: Grant
     is_by_server: bool
     wants_joins: bool
     expires_at: float | None
+    number: int = 0
+    is_open: bool = True
 
 
 class Absence:

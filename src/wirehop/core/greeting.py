@@ -82,11 +82,11 @@ class Greeting(Struct):
         stated = (self.wh.positions if self.wh is not None else None) or {}
         was_ended, ended = resumable.ended, {}
         for channel in stated:
-            if channel not in kept and channel not in grants:
+            if not (channel in kept and kept[channel].is_open) and channel not in grants:
                 ended[channel] = was_ended.get(channel, codes.INSUFFICIENT_STATE.number)
         self.ended = ended
         for channel, held in kept.items():
-            if channel in stated or held.is_by_server:
+            if held.is_open and (channel in stated or held.is_by_server):
                 openings.append(_going_on(channel, held, stated.get(channel), now))
         return openings
 

@@ -20,12 +20,14 @@ RUNNING_SECONDS = 30.0
 
 
 class HandedSubscription(Struct, frozen=True):
-    """A subscription; `expires_in` seconds (None: never)."""
+    """A subscription (`absence.Kept`); `expires_in` seconds (None: never)."""
 
     grant: Grant
     is_by_server: bool
     wants_joins: bool
     expires_in: float | None
+    number: int = 0
+    is_open: bool = True
 
 
 class HandedCopy(Struct, frozen=True):

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 class Membership:
     """`wire` is its number. Command numbers from `since` on were accepted on it or still are to come; of those below,
-    `again` are the ones that were repeated here."""
+    `again` are the ones that were repeated here. `known`: the numbers whose replies the client had when it opened the
+    wire, as in `wh.acked`."""
 
-    __slots__ = ("_has_asked", "_session", "again", "is_trial", "resumable", "since", "wire")
+    __slots__ = ("_has_asked", "_session", "again", "is_trial", "known", "resumable", "since", "wire")
 
     def __init__(self, resumable: "Resumable", session: "Session", wire: int, *, is_trial: bool) -> None:
         self.resumable = resumable
@@ -31,6 +32,7 @@ class Membership:
         self.is_trial = is_trial
         self.since = resumable.numbers.next
         self.again: set[int] | None = None
+        self.known: tuple[int, ...] = ()
         self._session = session
         self._has_asked = False  # the node whose the session is, for it
 
@@ -38,6 +40,10 @@ class Membership:
         """The wire is current now."""
         self.is_trial = False
         self.since = self.resumable.numbers.next
+
+    def has_heard(self, number: int) -> bool:
+        """Whether the client had the reply to this number when it opened the wire."""
+        return number <= (self.known[0] if self.known else 0) or number in self.known[1:]
 
     def accept(self, command: Command, now: float, size: int) -> None:
         """A command has come on the wire; `size` in bytes."""

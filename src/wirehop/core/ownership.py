@@ -92,6 +92,8 @@ class Ownership:
                     held.is_by_server,
                     held.wants_joins,
                     None if held.expires_at is None else held.expires_at - now,
+                    held.number,
+                    held.is_open,
                 )
                 for channel, held in session.kept().items()
             },
@@ -111,6 +113,8 @@ class Ownership:
                 held.is_by_server,
                 held.wants_joins,
                 None if held.expires_in is None else now + held.expires_in,
+                held.number,
+                held.is_open,
             )
             for channel, held in copy.subscriptions.items()
         }

@@ -269,7 +269,8 @@ class Resumable:
         is_in = {channel for channel, each in kept.items() if each.grant.presence}
         stays = session.promoted(is_in, now)
         for channel in is_in - stays:
-            self._tell(Departed(channel))
+            if not session.await_again(channel, kept[channel], now):
+                self._tell(Departed(channel))
         for push in self.calls.open.values() if self.calls is not None else ():
             session.push(push)
         self._tell(Promoted(session, before))

@@ -272,6 +272,8 @@ class Session:
         greeting.token, greeting.is_resumed = token, is_resumed
         self.client = resumable.client
         self.membership = resumable.join(self, token, now, is_resumed=is_resumed)
+        if is_resumed and greeting.wh is not None:
+            self.membership.known = greeting.wh.acked
 
     @property
     def has_output(self) -> bool:
@@ -307,6 +309,14 @@ class Session:
         assert self.membership is not None
         self.membership.promoted()
         return self._subscriptions.promoted(is_in)
+
+    def await_again(self, channel: str, kept: Kept, now: float) -> bool:
+        """The wire is current now, and its client did not name this one, in whose presence it is. Whether it only
+        does not know of it, and will ask again."""
+        if self.membership is None or (kept.is_open and self.membership.has_heard(kept.number)):
+            return False
+        self._subscriptions.await_again(channel, kept, now)
+        return True
 
     def supersede(self) -> None:
         """Another wire is current, or this one was not confirmed: let go of everything but the commands that run."""

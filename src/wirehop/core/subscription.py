@@ -96,6 +96,11 @@ class Subscription:
         return self.slot
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether it only stands for one that the client will ask for again."""
+        return self.slot is None and self.grant is not None
+
+    @property
     def watches(self) -> bool:
         """Whether joins and leaves are told to this subscriber."""
         return self.wants_joins and self.grant is not None and self.grant.join_leave

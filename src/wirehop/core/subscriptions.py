@@ -46,6 +46,8 @@ from wirehop.core.slot import Dropped, Lost, Missed, Read, Slot, SlotOutput, Slo
 from wirehop.core.subscription import Subscription, SubscriptionState
 
 NO_FILTERS = "this server does not filter by tags (tf)"
+AGAIN_SECONDS = 10.0
+"""How long a client may take to ask again for a subscription that it does not know to have; the grace comes on top."""
 
 
 class OpenCall(Struct, frozen=True):
@@ -187,12 +189,23 @@ class Subscriptions:
         return subscription
 
     def kept(self) -> dict[str, Kept]:
-        """What goes on over another wire."""
-        return {
-            channel: Kept(held.grant, held.is_by_server, held.wants_joins, held.expires_at)
-            for channel, held in self.by_channel.items()
-            if held.grant is not None and (held.is_by_server or held.state is SubscriptionState.OPEN)
-        }
+        """What goes on over another wire, or is asked for again there."""
+        found = {}
+        for channel, held in self.by_channel.items():
+            if held.grant is not None and (held.is_by_server or held.state is SubscriptionState.OPEN):
+                number = 0 if held.is_by_server else held.command_id
+                found[channel] = Kept(held.grant, held.is_by_server, held.wants_joins, held.expires_at, number)
+            elif held.is_in:
+                grant = held.grant or Grant(presence=True)
+                found[channel] = Kept(grant, False, held.wants_joins, None, held.command_id, is_open=False)
+        return found
+
+    def await_again(self, channel: str, kept: Kept, now: float) -> None:
+        """The client does not know that it has this one: it will ask for it, and until then, or for so many seconds,
+        stays in its presence."""
+        subscription = self.by_channel[channel] = Subscription(SubscribeRequest(channel), kept.number)
+        subscription.grant, subscription.is_in = kept.grant, True
+        self.extend(subscription, AGAIN_SECONDS, now)
 
     def promoted(self, is_in: set[str]) -> set[str]:
         """The wire was on trial and is current now: what goes to the current wire alone comes here. `is_in`: channels
@@ -280,7 +293,8 @@ class Subscriptions:
         grace = self._host.limits.expiry_grace_seconds
         for subscription in list(self.by_channel.values()):
             if subscription.expires_at is not None and now >= subscription.expires_at + grace:
-                self.end(subscription, codes.SUBSCRIPTION_EXPIRED, now)
+                code = None if subscription.is_awaited else codes.SUBSCRIPTION_EXPIRED
+                self.end(subscription, code, now)
 
     def _find_first_end(self) -> None:
         ends = [each.expires_at for each in self.by_channel.values() if each.expires_at is not None]
