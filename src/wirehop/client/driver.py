@@ -8,13 +8,13 @@ machine has it, so a late word of a lost wire does nothing. Which kind of wire i
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from wirehop.client.choice import Choice
-from wirehop.client.errors import ClientClosed, ClientError, RequestFailed, SubscriptionEnded, WireLost
+from wirehop.client.errors import ClientClosed, RequestFailed, WireLost
 from wirehop.client.machine import ClientMachine
 from wirehop.client.messages import ClientReply
 from wirehop.client.outputs import (
@@ -37,37 +37,12 @@ from wirehop.client.outputs import (
     Unsubscribed,
 )
 from wirehop.client.states import ClientState
+from wirehop.client.subscribers import Subscriber, Subscribers, tell
 from wirehop.client.wire import Wire
-from wirehop.codecs.json_lines import WirePublication
 from wirehop.core import codes
 from wirehop.core.messages import Command, Error, Position
 
 log = logging.getLogger("wirehop.client")
-T = TypeVar("T")
-
-
-class Subscriber(Protocol):
-    """Who wants a channel."""
-
-    channel: str
-
-    def subscribed(self, output: Subscribed) -> None:
-        """The channel is live."""
-        ...
-
-    def delivered(self, wire: WirePublication) -> None:
-        """A publication came."""
-        ...
-
-    def changed(self, output: PresenceChanged) -> None:
-        """Somebody came or went."""
-        ...
-
-    def ended(self, error: ClientError) -> None:
-        """Nothing more will come."""
-        ...
-
-
 FINISH_SECONDS = 1.0
 """For the last words of a session that ends in order."""
 Handler = Callable[[Any], Awaitable[object]]
@@ -115,7 +90,7 @@ class Driver:
         self._make_wire = make_wire
         self._on_state = on_state
         self._on_message = on_message
-        self._subscribers: dict[str, Subscriber] = {}
+        self._subscribers = Subscribers()
         self._calls: dict[int, asyncio.Future[ClientReply]] = {}
         self._wires: dict[int, _Wired] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -177,15 +152,11 @@ class Driver:
         """It is the one subscriber of its channel from now on. Raises `RequestFailed` (105) if there is another."""
         if self.state is ClientState.CLOSED:
             raise ClientClosed(self.last.code, self.last.reason or "the client is closed")
-        if subscriber.channel in self._subscribers:
-            code = codes.ALREADY_SUBSCRIBED
-            raise RequestFailed(Error(code.number, f"{code.text}: {subscriber.channel}"))
-        self._subscribers[subscriber.channel] = subscriber
+        self._subscribers.enter(subscriber)
 
     def leave(self, subscriber: Subscriber) -> None:
         """It wants no more."""
-        if self._subscribers.get(subscriber.channel) is subscriber:
-            del self._subscribers[subscriber.channel]
+        if self._subscribers.leave(subscriber):
             self.unsubscribe(subscriber.channel)
 
     def subscribe(self, channel: str, position: Position | None, *, join_leave: bool) -> None:
@@ -242,12 +213,12 @@ class Driver:
             case StateChanged():
                 self._change(output)
             case MessageArrived(data):
-                self._tell(self._on_message, bytes(data))
+                tell(self._on_message, bytes(data))
             case CallArrived():
                 self._spawn(self._answer(output))
             case Moved(_, is_resumed):
                 self.moves += is_resumed
-                self._tell(self._on_moved, output)
+                tell(self._on_moved, output)
             case TrialFailed(_, code, reason):
                 self.failed_moves += 1
                 log.info("a move to another wire failed: %s (%d)", reason, code)
@@ -258,22 +229,7 @@ class Driver:
                 if self._fresh_token is not None:
                     self._spawn(self._refresh(self._fresh_token))
             case Subscribed() | Delivered() | PresenceChanged() | Unsubscribed():
-                self._bring(output)
-
-    def _bring(self, output: Subscribed | Delivered | PresenceChanged | Unsubscribed) -> None:
-        """To the channel's subscriber; what comes for one that has left is not wanted any more."""
-        subscriber = self._subscribers.get(output.channel)
-        if subscriber is None:
-            return
-        match output:
-            case Delivered(_, publication):
-                subscriber.delivered(publication)
-            case Subscribed():
-                self._tell(subscriber.subscribed, output)
-            case PresenceChanged():
-                self._tell(subscriber.changed, output)
-            case Unsubscribed(channel, code, reason):
-                subscriber.ended(SubscriptionEnded(channel, code, reason))
+                self._subscribers.bring(output)
 
     def _change(self, changed: StateChanged) -> None:
         if changed.code == codes.NO_PONG.number and self._silent:
@@ -282,18 +238,9 @@ class Driver:
         self._changed.set()
         if changed.state is ClientState.WAITING:
             log.info("connection lost, next try in %.1f s: %s (%d)", changed.delay, changed.reason, changed.code)
-        self._tell(self._on_state, changed)
+        tell(self._on_state, changed)
         if changed.state is ClientState.CLOSED:
-            for subscriber in list(self._subscribers.values()):
-                subscriber.ended(ClientClosed(changed.code, changed.reason))
-
-    def _tell(self, callback: Callable[[T], None] | None, value: T) -> None:
-        """Call what the application gave; its failure is its own."""
-        if callback is not None:
-            try:
-                callback(value)
-            except Exception:
-                log.exception("a callback of the application failed")
+            self._subscribers.end(changed.code, changed.reason)
 
     # ---- time ------------------------------------------------------------------------------------------------------
 

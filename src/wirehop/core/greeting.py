@@ -11,7 +11,7 @@ from wirehop.core.membership import Membership
 from wirehop.core.messages import ConnectResult, ConnectWh, Stated, SubscribeRequest, SubscribeResult, Wh
 from wirehop.core.replies import seconds_left
 from wirehop.core.resumable import Resumable
-from wirehop.core.subscriptions import Opening
+from wirehop.core.subscription_host import Opening
 from wirehop.core.terms import Terms
 
 

@@ -12,7 +12,7 @@ from wirehop.core.effects import Failure, TakeOver
 from wirehop.core.handover import HandOver
 from wirehop.core.messages import FIRST_UNNUMBERED_ID, Command, CommandWh
 from wirehop.core.replies import is_pong
-from wirehop.core.subscriptions import OpenCall
+from wirehop.core.subscription_host import OpenCall
 
 if TYPE_CHECKING:
     from wirehop.core.resumable import Resumable

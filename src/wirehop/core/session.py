@@ -56,7 +56,8 @@ from wirehop.core.resumable import WIRE_ONLY, Resumable
 from wirehop.core.slot import Slot
 from wirehop.core.states import SessionState
 from wirehop.core.subscription import Subscription
-from wirehop.core.subscriptions import OpenCall, Subscriptions
+from wirehop.core.subscription_host import OpenCall
+from wirehop.core.subscriptions import Subscriptions
 from wirehop.core.terms import Terms
 
 NEVER = float("inf")

@@ -4,9 +4,7 @@ It speaks through its host, the session: calls, replies, ends. It knows channels
 order of commands are the session's.
 """
 
-from typing import Protocol
-
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET
 
 from wirehop.core import codes
 from wirehop.core.absence import Kept
@@ -21,15 +19,12 @@ from wirehop.core.effects import (
     Failure,
     Grant,
     Leave,
-    Output,
     PageRead,
     ReadPage,
-    Request,
     SendMissed,
     SendTail,
     Watch,
 )
-from wirehop.core.limits import Limits
 from wirehop.core.messages import (
     ClientInfo,
     Command,
@@ -44,63 +39,11 @@ from wirehop.core.messages import (
 from wirehop.core.replies import result_reply
 from wirehop.core.slot import Dropped, Lost, Missed, Read, Slot, SlotOutput, SlotState, Started, Tail
 from wirehop.core.subscription import Subscription, SubscriptionState
+from wirehop.core.subscription_host import OpenCall, Opening, SubscriptionHost
 
 NO_FILTERS = "this server does not filter by tags (tf)"
 AGAIN_SECONDS = 10.0
 """How long a client may take to ask again for a subscription that it does not know to have; the grace comes on top."""
-
-
-class OpenCall(Struct, frozen=True):
-    """A call that is open: for a command (`command_id`, `kind`), or for a subscription."""
-
-    command_id: int
-    kind: str
-    channel: str
-    subscription: Subscription | None = None
-
-
-class Opening(Struct, frozen=True):
-    """A subscription that a session begins with: what it was granted, and from where."""
-
-    grant: Grant
-    request: SubscribeRequest
-    is_by_server: bool = True
-
-
-class SubscriptionHost(Protocol):
-    """The session, as its subscriptions see it."""
-
-    client: str
-    user: str
-    info: Raw | None
-    is_paused: bool
-
-    @property
-    def limits(self) -> Limits: ...
-
-    @property
-    def is_connected(self) -> bool: ...
-
-    @property
-    def is_trial(self) -> bool: ...
-
-    def call(self, request: Request, opened: OpenCall) -> int: ...
-
-    def send(self, reply: Reply) -> None: ...
-
-    def tell(self, output: Output) -> None: ...
-
-    def fail(self, command_id: int, failure: Failure) -> None: ...
-
-    def end(self, code: Code, reason: str = "") -> None: ...
-
-    def release(self, channel: str, now: float) -> None: ...
-
-    def opened(self, subs: dict[str, SubscribeResult], now: float) -> None: ...
-
-    def not_opened(self, channel: str) -> None: ...
-
-    def run_held(self, now: float) -> None: ...
 
 
 class Subscriptions:

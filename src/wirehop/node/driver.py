@@ -39,8 +39,9 @@ from wirehop.core.states import SessionState
 
 if TYPE_CHECKING:
     from wirehop.core.handover import HandOver
+    from wirehop.node.lasting import Lasting
     from wirehop.node.node import Node
-    from wirehop.node.resumption import Lasting, Looked
+    from wirehop.node.resumption import Looked
     from wirehop.node.wire import Wire
 
 NEVER = float("inf")

@@ -43,7 +43,7 @@ from wirehop.core.messages import (
 )
 from wirehop.node.eager import run_eagerly
 from wirehop.node.events import Client, as_json_value
-from wirehop.node.resumption import ANSWER
+from wirehop.node.lasting import ANSWER
 from wirehop.settings.tree import Namespace
 
 if TYPE_CHECKING:

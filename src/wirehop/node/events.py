@@ -10,7 +10,7 @@ from wirehop.codecs.payload import json_payload
 from wirehop.core import codes
 from wirehop.core.errors import Refused
 from wirehop.core.messages import ConnectRequest
-from wirehop.node.resumption import lasting_of
+from wirehop.node.lasting import lasting_of
 
 if TYPE_CHECKING:
     from wirehop.node.driver import Driver
