@@ -39,9 +39,11 @@ async def confirm(wire: Conversation, attach: int) -> dict[str, Any]:
     return await wire.reply(CONFIRM + attach)
 
 
-async def going_on(wire: Conversation, shown: str, positions: dict[str, Any], **request: Any) -> dict[str, Any]:
+async def going_on(
+    wire: Conversation, shown: str, positions: dict[str, Any], *, acked: tuple[int, ...] = (), **request: Any
+) -> dict[str, Any]:
     """A trial wire of the session that the token is of; not confirmed."""
-    answer = await wire.connect(wh={"token": shown, "positions": positions}, **request)
+    answer = await wire.connect(wh={"token": shown, "positions": positions, "acked": acked}, **request)
     result: dict[str, Any] = answer["connect"]
     return result
 
@@ -295,13 +297,28 @@ async def test_what_was_not_named_ends_and_what_ended_meanwhile_is_told(server: 
     await eventually(lambda: server.node.resumption.waiting == 1)
     assert server.node.unsubscribe("ada", "b") == 1
     assert not await server.node.presence("b")
-    result = await going_on(second, said["token"], {"a": {}, "b": {}, "x": {}})
+    result = await going_on(second, said["token"], {"a": {}, "b": {}, "x": {}}, acked=(3,))
     assert list(result["wh"]["subs"]) == ["a"]
     assert result["wh"]["ended"] == {"b": 2000, "x": 2500}
     await confirm(second, 2)
     await eventually(lambda: not server.node.hub.channels.keys() - {"a"})
     assert not await server.node.presence("c")
     assert list(await server.node.presence("a")) == [first.client]
+
+
+@pytest.mark.parametrize("server", SETTINGS, indirect=True)
+async def test_presence_waits_for_a_subscribe_whose_answer_was_lost(server: Server, dial: Dial) -> None:
+    first, second = dial("websocket"), dial("websocket")
+    said = (await begun(first))["wh"]
+    await first.request("subscribe", channel="chat:x")
+    first.carrier.cut()
+    await going_on(second, said["token"], {})  # the client has not acknowledged the subscribe: it will ask again
+    await confirm(second, 2)
+    assert first.client in await server.node.presence("chat:x")
+    await second.request("subscribe", channel="chat:x")
+    assert first.client in await server.node.presence("chat:x")
+    await second.request("unsubscribe", channel="chat:x")
+    assert first.client not in await server.node.presence("chat:x")
 
 
 @pytest.mark.parametrize("server", SETTINGS, indirect=True)
