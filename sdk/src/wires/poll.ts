@@ -90,14 +90,13 @@ export abstract class PollWire extends BaseWire {
     clock.cancel(this._timer);
     this._hasNews = false;
     this._running++;
-    const poll = ++this._number;
     const who = this._session ? { session: this._session } : { nonce: this._nonce };
-    const body = JSON.stringify({ ...who, poll, ack: this._ack, wait: this._wait, commands: this._carried() });
+    const body = JSON.stringify({ ...who, poll: ++this._number, ack: this._ack, wait: this._wait, commands: this._carried() });
     const began = clock.now();
     this._travel(body, this._wait + GRACE).then(
       (answer) => {
         this._running--;
-        if (this._listener) this._answered(answer, poll, clock.now() - began);
+        if (this._listener) this._answered(answer, clock.now() - began);
       },
       (error: unknown) => {
         this._running--;
@@ -113,7 +112,7 @@ export abstract class PollWire extends BaseWire {
     else if (!this._running) this._timer = this._context.clock.after(pause, () => this._poll());
   }
 
-  private _answered(answer: PollAnswer, poll: number, seconds: number): void {
+  private _answered(answer: PollAnswer, seconds: number): void {
     if (answer.error || !answer.session) {
       this._lost(0, answer.error?.message ?? "this is no answer to a poll");
       return;
@@ -138,11 +137,9 @@ export abstract class PollWire extends BaseWire {
       pause = Math.min(pause, this._soon);
       this._soon *= 1.5;
     }
-    if (poll === this._number || this._hasNews) {
-      this._context.clock.cancel(this._timer);
-      if (pause || !this._wait) this._timer = this._context.clock.after(pause || SOON, () => this._poll());
-      else this._poll();
-    }
+    this._context.clock.cancel(this._timer);
+    if (pause || !this._wait) this._timer = this._context.clock.after(pause || SOON, () => this._poll());
+    else this._poll();
   }
 
   /** Forget the commands that this reply shows to have been accepted. */
