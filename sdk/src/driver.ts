@@ -105,11 +105,11 @@ export class Driver {
     if (now >= this._doubtAt()) {
       wired.isDoubted = true;
       this.chooser.failed(transport, "nothing came for 1.2 heartbeats");
-      this._go(this.chooser.next(transport), "silence");
+      this._go(this.chooser.next(transport), `${transport} was silent`);
       return;
     }
     const better = this.chooser.better(transport);
-    if (better) this._go(better, "a better wire");
+    if (better) this._go(better, `better than ${transport}`);
   }
 
   private _go(to: string, reason: string): void {
@@ -119,7 +119,7 @@ export class Driver {
   private _carryOut(output: Output): void {
     switch (output.do) {
       case "open":
-        void this._open(output.wire, output.to, output.move);
+        void this._open(output.wire, output.to, output.move ? output.reason : "");
         return;
       case "transmit":
         this._transmit(output.wire, output.commands);
@@ -143,18 +143,20 @@ export class Driver {
     this._heard(output);
   }
 
-  private async _open(number: number, to: string[], isMove: boolean): Promise<void> {
+  private async _open(number: number, to: string[], why: string): Promise<void> {
     const offered = this.chooser.report().map((each) => each.transport);
     const wished = to.filter((each) => offered.includes(each));
     const current = this.transport;
-    if (wished.length && !current) this.chooser.why = "it was asked for";
-    const names = wished.length ? wished.slice(0, 1) : isMove ? [this.chooser.next(current)] : this.chooser.first();
+    const names = wished.length ? wished.slice(0, 1) : why ? [this.chooser.next(current)] : this.chooser.first();
     const race = new Race(
       names.map((name) => () => this._make(name)),
       this.chooser.raceAfter,
       this._context,
       {
-        won: (transport, seconds) => this.chooser.connected(transport, seconds),
+        won: (transport, seconds) => {
+          if (why) this.chooser.why = why;
+          this.chooser.connected(transport, seconds);
+        },
         failed: (transport, reason, trouble) => this.chooser.failed(transport, reason, trouble),
       },
     );
@@ -251,7 +253,7 @@ export class Driver {
     this.chooser.measured(transport, found);
     if (!found.buffered || number !== this.machine.wire) return;
     const next = this.chooser.next(transport);
-    if (next !== transport) this._go(next, "bytes are held back");
+    if (next !== transport) this._go(next, `${transport} was held back`);
   }
 
   private _close(number: number, isBye: boolean): void {

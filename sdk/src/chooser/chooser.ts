@@ -106,9 +106,7 @@ export class Chooser {
 
   /** The best one besides the given (a move that nobody said where to). */
   next(after: string): string {
-    const found = this._order().find((each) => each !== after) ?? after;
-    this.why = `another one than ${after}`;
-    return found;
+    return this._order().find((each) => each !== after) ?? after;
   }
 
   connected(transport: string, seconds: number): void {
@@ -165,9 +163,7 @@ export class Chooser {
     if (isBetter) this._probe = Math.min(LAST_PROBE, this._probe * 2);
     else if (!best || rank(best) > rank(current)) this._probe = Math.max(FIRST_PROBE, this._probe / 2); // the best holds
     this.probeAt = now + this._pause();
-    if (!isBetter) return undefined;
-    this.why = `better than ${current}`;
-    return best;
+    return isBetter ? best : undefined;
   }
 
   report(): WireReport[] {
