@@ -26,14 +26,14 @@ const ABNORMAL = 1006;
 
 interface Wired {
   wire: Wire;
-  isOpen: boolean;
   /** The id of the ping that is timed; 0 for none. */
   ping: number;
   pingedAt: number;
+  /** 0: not yet. */
   openedAt: number;
   /** It was silent, and another one was opened beside it. */
-  isDoubted: boolean;
-  bye: Command[] | undefined;
+  isDoubted?: boolean;
+  bye?: Command[];
 }
 
 export class Driver {
@@ -160,15 +160,7 @@ export class Driver {
         failed: (transport, reason, trouble) => this.chooser.failed(transport, reason, trouble),
       },
     );
-    const wired: Wired = {
-      wire: race,
-      isOpen: false,
-      ping: 0,
-      pingedAt: 0,
-      openedAt: 0,
-      isDoubted: false,
-      bye: undefined,
-    };
+    const wired: Wired = { wire: race, ping: 0, pingedAt: 0, openedAt: 0 };
     this._wires.set(number, wired);
     if (this._token) {
       try {
@@ -188,10 +180,9 @@ export class Driver {
     if (!wired) return;
     if (commands[0]?.wh?.bye) {
       wired.bye = commands; // it goes with the close
-    } else if (wired.isOpen) {
+    } else if (wired.openedAt) {
       wired.wire.send(this._timed(wired, commands, TIMED));
     } else {
-      wired.isOpen = true;
       wired.openedAt = this._context.clock.now();
       const [connect, ...rest] = commands;
       wired.wire.open(connect!, {

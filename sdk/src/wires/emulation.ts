@@ -60,8 +60,8 @@ export abstract class OneWayWire extends BaseWire {
       const status = await posted(this._context, this._url("emulation", "/emulation"), body);
       if (!this._listener) return;
       if (status >= 200 && status < 300) break;
-      const isOver = !pause || this._context.clock.now() - began > TRYING;
-      if (isOver || (status >= 400 && status < 500)) {
+      const isFinal = status >= 400 && status < 500;
+      if (isFinal || !pause || this._context.clock.now() - began > TRYING) {
         this._lost(0, status ? `a command was answered with HTTP status ${status}` : "commands do not get through");
         return;
       }
