@@ -130,7 +130,7 @@ export class Client extends Emitter<ClientEvents> {
       typeof token === "function" ? async () => token() : undefined,
     );
     const storage = options.remember ? storageOf("sessionStorage") : undefined;
-    this._memory = storage && new Memory(storage, `wirehop:session:${base.href}`);
+    this._memory = storage && new Memory(storage, `wirehop:session:${base.href}`, context.clock);
     const kept = this._memory?.recall();
     this._known = kept?.positions ?? {};
     if (kept?.token) this._machine.restore(kept.token);
@@ -156,7 +156,7 @@ export class Client extends Emitter<ClientEvents> {
 
   /** What was measured of each kind of wire, and why this one was chosen. */
   wires(): { current: string; why: string; wires: WireReport[] } {
-    return { current: this.transport, why: this._chooser.why, wires: this._chooser.report() };
+    return { current: this.transport, why: this._chooser.why, wires: this._driver.report() };
   }
 
   /** Go on over another wire: one of `to` (none: any other), beside the current one until it is confirmed. */
@@ -171,6 +171,7 @@ export class Client extends Emitter<ClientEvents> {
       channel = new Channel<never>(this, name);
       this._channels.set(name, channel);
       const restored = options.position ? undefined : this._known[name];
+      delete this._known[name]; // from here on the subscription knows better
       this._driver.run(() =>
         this._machine.subscribe(name, options.position ?? restored, options.joinLeave ?? false, !!restored),
       );
@@ -255,6 +256,7 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   private _hear(output: Output): void {
+    this._memory?.soon(() => this._keep());
     switch (output.do) {
       case "answered": {
         const settle = this._calls.get(output.call);
@@ -355,7 +357,7 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   private _keep(): void {
-    const positions: Record<string, Position> = {};
+    const positions = { ...this._known };
     for (const { channel, position } of this._machine.subscriptions.values()) {
       if (position) positions[channel] = position;
     }
@@ -370,6 +372,7 @@ export class Client extends Emitter<ClientEvents> {
     };
     const page = world.document ? (world as unknown as EventTarget) : undefined;
     listen(page, "online", () => this._driver.wake());
+    listen(page, "offline", () => this._driver.doubt());
     listen(page, "pagehide", (event) => {
       this._keep();
       if ((event as PageTransitionEvent).persisted) this._driver.freeze();
@@ -378,6 +381,7 @@ export class Client extends Emitter<ClientEvents> {
     listen(page, "pageshow", (event) => {
       if ((event as PageTransitionEvent).persisted) this._driver.wake();
     });
+    listen(document, "freeze", () => this._keep());
     listen(document, "resume", () => this._driver.wake());
     listen(document, "visibilitychange", () => {
       if (document?.visibilityState === "visible") this._driver.wake();

@@ -5,6 +5,10 @@
  */
 
 import type { Position } from "./messages.js";
+import type { Clock } from "./wire.js";
+
+/** Seconds after which what has changed is written down: a tab that crashes forgets no more. */
+const SOON = 0.5;
 
 export interface Remembered {
   token: string;
@@ -12,10 +16,23 @@ export interface Remembered {
 }
 
 export class Memory {
+  private _timer = 0;
+  private _isOver = false;
+
   constructor(
     private readonly _storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
     private readonly _key: string,
+    private readonly _clock: Clock,
   ) {}
+
+  /** Something has changed: `keep` it before long. */
+  soon(keep: () => void): void {
+    if (this._isOver) return;
+    this._timer ||= this._clock.after(SOON, () => {
+      this._timer = 0;
+      keep();
+    });
+  }
 
   recall(): Remembered {
     try {
@@ -30,11 +47,14 @@ export class Memory {
     try {
       this._storage.setItem(this._key, JSON.stringify(remembered));
     } catch {
-      this.forget();
+      this.forget(); // storage is full, or forbidden
     }
   }
 
+  /** Nothing is kept, from now on. */
   forget(): void {
+    this._isOver = true;
+    this._clock.cancel(this._timer);
     try {
       this._storage.removeItem(this._key);
     } catch {

@@ -1,21 +1,34 @@
 /**
- * Several wires that try to become one: the first one starts, the next where that fails or is slow; who brings a
- * connect result first is the wire, the others are closed. What is sent meanwhile waits for the winner.
+ * Several wires that try to become one: the first one starts, the next where that fails or is slow, two at a time; who
+ * brings a connect result first is the wire, the others are closed. What is sent meanwhile waits for the winner.
+ *
+ * What a failure is worth shows in the end: where another wire got through it is the wire's, where none did it may as
+ * well be the network's, but for one that was silent for long.
  */
 
 import type { Command, Reply, Wire, WireContext, WireFigures, WireListener } from "./wire.js";
 
+const AT_ONCE = 2;
+/** Silent for so many seconds: something holds it back. */
+const SILENT = 4;
+/** What it costs to have failed as all others did; to have been slower than another. */
+const SHARED = 1;
+const SLOW = 2;
+
 export interface RaceWatcher {
   won(transport: string, seconds: number): void;
-  failed(transport: string, reason: string): void;
+  failed(transport: string, reason: string, trouble?: number): void;
 }
 
 export class Race implements Wire {
-  private _wires: Wire[] = [];
+  /** Those that run, and since when. */
+  private readonly _running = new Map<Wire, number>();
+  /** Those that have failed, and why. */
+  private readonly _failed: [string, string][] = [];
   private _winner: Wire | undefined;
+  private _first = "";
   private _waiting: Command[] = [];
   private _timer = 0;
-  private _running = 0;
   private _isClosed = false;
 
   constructor(
@@ -26,7 +39,7 @@ export class Race implements Wire {
   ) {}
 
   get transport(): string {
-    return (this._winner ?? this._wires[0])?.transport ?? "";
+    return this._winner?.transport ?? this._first;
   }
 
   open(connect: Command, listener: WireListener): void {
@@ -36,46 +49,53 @@ export class Race implements Wire {
   private _next(connect: Command, listener: WireListener): void {
     const { clock } = this._context;
     clock.cancel(this._timer);
+    if (this._isClosed || this._winner || this._running.size >= AT_ONCE) return;
     const make = this._makers.shift();
-    if (!make || this._isClosed || this._winner) return;
+    if (!make) return;
     const wire = make();
-    const began = clock.now();
-    this._wires.push(wire);
-    this._running++;
+    this._first ||= wire.transport;
+    this._running.set(wire, clock.now());
     if (this._makers.length) this._timer = clock.after(this._after, () => this._next(connect, listener));
     wire.open(connect, {
-      opened: () => undefined,
       received: (replies: Reply[]) => {
-        if (!this._winner && replies.some((each) => each.connect)) this._won(wire, clock.now() - began, listener);
+        if (!this._winner && replies.some((each) => each.connect)) this._won(wire);
         if (!this._winner || this._winner === wire) listener.received(replies);
-        else if (replies.some((each) => each.connect)) wire.close([]);
       },
       measured: (figures) => this._winner === wire && listener.measured?.(figures),
       lost: (code, reason) => {
-        this._running--;
+        this._running.delete(wire);
         if (this._winner === wire) listener.lost(code, reason);
         else if (!this._winner && !this._isClosed) {
-          this._watcher.failed(wire.transport, reason);
+          this._failed.push([wire.transport, reason]);
           if (this._makers.length) this._next(connect, listener);
-          else if (!this._running) listener.lost(code, reason);
+          else if (!this._running.size) {
+            this._blame(SHARED);
+            listener.lost(code, reason);
+          }
         }
       },
     });
   }
 
-  private _won(wire: Wire, seconds: number, listener: WireListener): void {
+  private _won(wire: Wire): void {
+    const { clock } = this._context;
     this._winner = wire;
-    this._context.clock.cancel(this._timer);
-    for (const other of this._wires) {
+    clock.cancel(this._timer);
+    this._blame();
+    const began = this._running.get(wire)!;
+    for (const other of this._running.keys()) {
       if (other === wire) continue;
       other.close();
-      this._watcher.failed(other.transport, `no answer yet when ${wire.transport} was there`);
+      this._watcher.failed(other.transport, `no answer yet when ${wire.transport} was there`, SLOW);
     }
-    this._watcher.won(wire.transport, seconds);
-    listener.opened();
+    this._watcher.won(wire.transport, clock.now() - began);
     const waiting = this._waiting;
     this._waiting = [];
     if (waiting.length) wire.send(waiting);
+  }
+
+  private _blame(trouble?: number): void {
+    for (const [transport, reason] of this._failed.splice(0)) this._watcher.failed(transport, reason, trouble);
   }
 
   send(commands: Command[]): void {
@@ -88,12 +108,18 @@ export class Race implements Wire {
   }
 
   figures(): WireFigures {
-    return (this._winner ?? this._wires[0])?.figures() ?? { roundTrip: 0, lastByteAt: 0, buffered: false, stalls: 0 };
+    return this._winner?.figures() ?? { lastByteAt: 0 };
   }
 
   close(bye?: Command[]): void {
     this._isClosed = true;
-    this._context.clock.cancel(this._timer);
-    for (const wire of this._wires) wire.close(wire === this._winner ? bye : undefined);
+    const { clock } = this._context;
+    clock.cancel(this._timer);
+    this._blame(SHARED);
+    for (const [wire, began] of this._running) {
+      const isWinner = wire === this._winner;
+      wire.close(isWinner ? bye : undefined);
+      if (!this._winner && clock.now() - began > SILENT) this._watcher.failed(wire.transport, "no answer");
+    }
   }
 }

@@ -12,22 +12,23 @@ export type { Command, Reply };
 
 /** Who hears of a wire. After `lost` nothing more comes, and nothing after `close`. */
 export interface WireListener {
-  /** The first bytes may travel; the connect was transmitted. */
-  opened(): void;
   /** Replies came, in order. */
   received(replies: Reply[]): void;
   /** The wire is gone: a close code of the protocol, or 0 where there is none. */
   lost(code: number, reason: string): void;
-  /** New figures, where the wire measures by itself. */
-  measured?(figures: Partial<WireFigures>): void;
+  /** What the wire finds out by itself. */
+  measured?(found: Measured): void;
 }
 
-/** What was measured: seconds; `lastByteAt` by the context's clock. */
+/** What was found out about a wire: seconds there and back; whether bytes are held back on the way. */
+export interface Measured {
+  roundTrip?: number;
+  buffered?: boolean;
+}
+
+/** `lastByteAt` by the context's clock. */
 export interface WireFigures {
-  roundTrip: number;
   lastByteAt: number;
-  buffered: boolean;
-  stalls: number;
 }
 
 /** The world, as a wire needs it. `paths` are the server's, by name of the wire, relative to `base`. */

@@ -3,12 +3,15 @@
 import asyncio
 import time
 from itertools import pairwise, permutations
+from statistics import median
 from typing import Any
 
 import pytest
 from node_under_test import Server, running
 from test_moving import EVERYONE
 
+from wirehop.checker.faults import Delay
+from wirehop.checker.proxy import ImpairingProxy
 from wirehop.client import Client, ClientState
 from wirehop.client.client import WireName
 from wirehop.client.outputs import Moved, PresenceChanged, Subscribed
@@ -17,6 +20,9 @@ from wirehop.node import Client as Session
 pytestmark = pytest.mark.asyncio
 KINDS: tuple[WireName, ...] = ("websocket", "sse", "stream", "long-poll", "short-poll")
 SECONDS = 20.0
+ROUND_TRIP = 0.04
+NOISE = 0.15
+"""A machine that has other things to do stops for so long now and then."""
 
 
 class Told:
@@ -108,6 +114,60 @@ async def test_every_ordered_pair_of_wires_under_load() -> None:
         silence = max(after - before for (before, _), (after, _) in pairwise(seen))
         print(f"{client.moves} moves, longest silence {silence * 1000:.0f} ms")
         assert silence < 1.5
+
+
+async def test_a_wanted_move_costs_no_gap() -> None:
+    """Over 40 ms there and back: the longest silence at each move between wires that need no pause by their nature."""
+    told, stop = Told(), asyncio.Event()
+    arrivals: list[float] = []
+    kinds = KINDS[:-1]
+    silences: dict[tuple[str, str], float] = {}
+    async with (
+        running(namespaces=EVERYONE) as server,
+        ImpairingProxy("127.0.0.1", server.port) as proxy,
+        asyncio.timeout(90),
+    ):
+        await proxy.set(Delay(ROUND_TRIP / 2))
+        url = f"http://127.0.0.1:{proxy.port}"
+        async with (
+            Client(url, wires=kinds, on_moved=told.on_moved) as client,
+            client.subscribe("room") as subscription,
+        ):
+            publishing = asyncio.create_task(publish_steadily(server, "room", 100, stop))
+
+            async def read() -> None:
+                async for _ in subscription:
+                    arrivals.append(time.monotonic())  # noqa: PERF401 - it is read meanwhile
+
+            async def move(wanted: WireName) -> float:
+                """The longest silence from now until half a second after it has moved."""
+                told.moved.clear()
+                arrivals[:] = arrivals[-1:]
+                client.move(wanted)
+                await asyncio.wait_for(told.moved.wait(), SECONDS)
+                until = time.monotonic() + 0.5
+                while arrivals[-1] < until:  # noqa: ASYNC110 - the reader has no end
+                    await asyncio.sleep(0.01)
+                return max(after - before for before, after in pairwise(arrivals))
+
+            reading = asyncio.create_task(read())
+            while not arrivals:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            for old, new in permutations(kinds, 2):
+                if client.wire != old:
+                    await move(old)
+                silences[old, new] = await move(new)
+                assert client.wire == new
+            stop.set()
+            await publishing
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            assert subscription.gaps == 0
+    for (old, new), seconds in silences.items():
+        print(f"{old:>10} to {new:<10} {seconds * 1000:4.0f} ms")
+    goal = 1.5 * ROUND_TRIP + 0.05
+    print(f"goal {goal * 1000:.0f} ms; median {median(silences.values()) * 1000:.0f} ms")
+    assert median(silences.values()) < goal + NOISE
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,7 @@ import itertools
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -47,7 +47,8 @@ def playwright() -> Iterator[Playwright]:
         yield driver
 
 
-def _launch(browser_type: BrowserType) -> Browser:
+def launch(browser_type: BrowserType, *, without: Sequence[str] = ()) -> Browser:
+    """Start it; Chromium `without` some of the flags that Playwright gives."""
     name = browser_type.name
     bundled = Path(browser_type.executable_path).exists()
     program = os.environ.get(f"RIG_{name.upper()}") or next(filter(os.path.exists, PROGRAMS[name]), None)
@@ -57,21 +58,23 @@ def _launch(browser_type: BrowserType) -> Browser:
     if name == "chromium":
         is_root = hasattr(os, "geteuid") and os.geteuid() == 0
         arguments = [*CHROMIUM_ARGUMENTS, *(["--no-sandbox"] if is_root else [])]
-        return browser_type.launch(executable_path=path, args=arguments, timeout=60_000)
+        return browser_type.launch(
+            executable_path=path, args=arguments, ignore_default_args=list(without), timeout=60_000
+        )
     channel = None if bundled else "moz-firefox"  # the system's Firefox speaks WebDriver BiDi
     return browser_type.launch(executable_path=path, channel=channel, timeout=60_000)
 
 
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    browser = _launch(playwright.chromium)
+    browser = launch(playwright.chromium)
     yield browser
     browser.close()
 
 
 @pytest.fixture(scope="session")
 def firefox(playwright: Playwright) -> Iterator[Browser]:
-    browser = _launch(playwright.firefox)
+    browser = launch(playwright.firefox)
     yield browser
     browser.close()
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
-from wirehop.checker.faults import Fault
+from wirehop.checker.faults import BlackHole, Fault
 from wirehop.checker.proxy import ImpairingProxy
 
 ORDER_SECONDS = 5.0
@@ -48,12 +48,21 @@ class Impaired:
         """From now on these, for all connections."""
         self._order(self._proxy.set(*faults))
 
+    def swallow_websockets(self) -> None:
+        """Of the WebSockets that are open nothing comes through any more, and nobody is told."""
+        self._order(self._swallow())
+
     def cut(self) -> None:
         """Reset what is open."""
         self._order(self._cut())
 
     async def _start(self) -> None:
         await self._proxy.start()
+
+    async def _swallow(self) -> None:
+        for link in self._proxy.links:
+            if link.is_websocket:
+                link.set(BlackHole())
 
     async def _cut(self) -> None:
         self._proxy.cut()

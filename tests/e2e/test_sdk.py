@@ -4,45 +4,18 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from wirehop.checker.faults import BlockWebSocket, BufferStreams, EatFrames
 
 from .conftest import StartServer
+from .following import check_whole, start
 from .impaired import Impaired
 from .proxy import Proxy
 from .servers import Publisher, Server
 from .watching import OpenPage, Watch, wait
 
 WIRES = ["websocket", "stream", "sse", "long-poll", "short-poll"]
-START = """async ([room, options]) => {
-    const {connect} = await import("/sdk/wirehop.js");
-    window.began = performance.now();
-    window.firstAfter = 0;
-    window.states = [];
-    window.seen = JSON.parse(sessionStorage.getItem("seen") ?? "[]");
-    window.gaps = [];
-    window.client = connect("/", options);
-    client.on("state", ({state}) => states.push(state));
-    window.channel = client.channel(room);
-    channel.on("subscribed", ({recovered}) => { if (recovered === false) gaps.push(seen.length); });
-    channel.on("publication", ({offset}) => {
-        firstAfter ||= performance.now() - began;
-        seen.push(offset);
-        sessionStorage.setItem("seen", JSON.stringify(seen));
-    });
-}"""
-
-
-def start(page: Page, room: str, **options: object) -> None:
-    page.evaluate(START, [room, options])
-
-
-def check_whole(page: Page) -> None:
-    """Everything from the first to the last, once and in order, and nobody spoke of a gap."""
-    seen = page.evaluate("seen")
-    assert seen == list(range(seen[0], seen[0] + len(seen)))
-    assert page.evaluate("gaps") == []
 
 
 def test_one_session_over_every_wire_while_publications_flow(

@@ -1,14 +1,14 @@
 /**
  * Which wire to use: by what was measured, not by a fixed list.
  *
- * Every wire has a cost: its place in the order of preference, more for failures (which are forgotten with time), for
- * silence, and much more where a proxy was seen to hold its bytes back. The cheapest is taken; what worked is remembered
- * per origin for a week. A slow first reply costs a little and is forgotten with the next quick one. From a worse wire
- * the better one is tried again, at growing intervals, and a move back happens only after that trial (hysteresis).
- * It does no I/O.
+ * Every wire has a cost: its place in the order of preference, and trouble: more for failures, silence and answers that
+ * took long, and much more where a proxy was seen to hold its bytes back. Half of it is forgotten in two minutes, so
+ * nothing demotes for good. What worked last is remembered per origin for a week and comes first; otherwise the
+ * cheapest does. From a worse wire the better one is tried again, beside it, and takes over only if that works; each
+ * such try makes the next one rarer, and to go down takes more than to go up (hysteresis). It does no I/O.
  */
 
-import type { WireFigures } from "../wire.js";
+import type { Measured } from "../wire.js";
 
 export const ORDER = ["websocket", "stream", "sse", "long-poll", "short-poll", "jsonp"];
 const WEEK = 7 * 86_400;
@@ -16,6 +16,14 @@ const WEEK = 7 * 86_400;
 const HALF_LIFE = 120;
 const FIRST_PROBE = 30;
 const LAST_PROBE = 600;
+/** An answer that took so many seconds is a stall. */
+const STALL = 2;
+/** What trouble counts for where a wire is to be tried again. */
+const FORGIVEN = 1 / 8;
+/** By how much a wire has to be cheaper than the one that works: a better one, and a worse one. */
+const UP = 0.5;
+const DOWN = 2;
+const FAILED = 4;
 
 export interface WireReport {
   transport: string;
@@ -23,7 +31,12 @@ export interface WireReport {
   connected: number;
   failed: number;
   connectSeconds: number | undefined;
+  /** Seconds, smoothed. */
   roundTrip: number | undefined;
+  /** Answers that took more than 2 s. */
+  stalls: number;
+  /** Of the current wire: seconds since its last byte. */
+  silence: number | undefined;
   buffered: boolean;
   lastFailure: string;
 }
@@ -45,15 +58,14 @@ export interface ChooserOptions {
 export class Chooser {
   /** In words, why the last one was chosen. */
   why = "";
-  /** Seconds after which a race starts its second wire. */
-  readonly raceAfter = 1;
   private readonly _seen = new Map<string, Seen>();
   private readonly _key: string;
   private _remembered = "";
   /** The first of the race that is on. */
   private _tried = "";
   private _probe = FIRST_PROBE;
-  private _probeAt: number;
+  /** When to ask for a better one. */
+  probeAt: number;
 
   constructor(private readonly _options: ChooserOptions) {
     for (const transport of _options.offered) {
@@ -64,6 +76,8 @@ export class Chooser {
         failed: 0,
         connectSeconds: undefined,
         roundTrip: undefined,
+        stalls: 0,
+        silence: undefined,
         buffered: false,
         lastFailure: "",
         trouble: 0,
@@ -71,23 +85,28 @@ export class Chooser {
       });
     }
     this._key = `wirehop:wire:${_options.origin}`;
-    this._probeAt = _options.now() + this._pause();
+    this.probeAt = _options.now() + this._pause();
     this._remembered = this._recall();
   }
 
-  /** What to start on: the best, and the next best to race with it. */
+  /** What to start on, and what races with it where that fails or is slow. */
   first(): string[] {
+    const known = this._remembered;
     const order = this._order();
+    if (known) order.unshift(...order.splice(order.indexOf(known), 1));
     const best = (this._tried = order[0]!);
-    this.why = best === this._remembered ? "it worked here the last time" : this._cheap(best);
-    return order.slice(0, 2);
+    this.why = best === known ? "it worked here the last time" : this._cheap(best);
+    return order.slice(0, 3);
+  }
+
+  /** Seconds after which the next wire joins the first: more where that is known to take its time. */
+  get raceAfter(): number {
+    return Math.min(3, Math.max(1, 2 * (this._seen.get(this._tried)?.connectSeconds ?? 0)));
   }
 
   /** The best one besides the given (a move that nobody said where to). */
   next(after: string): string {
-    const found = this._order().find((each) => each !== after) ?? after;
-    this.why = `another one than ${after}`;
-    return found;
+    return this._order().find((each) => each !== after) ?? after;
   }
 
   connected(transport: string, seconds: number): void {
@@ -106,35 +125,45 @@ export class Chooser {
     }
   }
 
-  failed(transport: string, reason: string): void {
+  failed(transport: string, reason: string, trouble = FAILED): void {
     const seen = this._seen.get(transport);
     if (!seen) return;
     seen.failed++;
     seen.lastFailure = reason;
-    this._charge(seen, 4);
+    this._charge(seen, trouble);
     if (this._remembered === transport) this._remembered = "";
   }
 
-  measured(transport: string, figures: Partial<WireFigures>): void {
+  measured(transport: string, { roundTrip, buffered }: Measured): void {
     const seen = this._seen.get(transport);
     if (!seen) return;
-    if (figures.roundTrip) seen.roundTrip = figures.roundTrip;
-    if (figures.buffered && !seen.buffered) {
+    if (roundTrip !== undefined) {
+      seen.roundTrip = seen.roundTrip === undefined ? roundTrip : 0.7 * seen.roundTrip + 0.3 * roundTrip;
+      if (roundTrip <= STALL) seen.buffered = false;
+      else {
+        seen.stalls++;
+        this._charge(seen, 1);
+      }
+    }
+    if (buffered && !seen.buffered) {
       seen.buffered = true;
       seen.lastFailure = "something on the way holds its bytes back";
+      this._charge(seen, 2 * FAILED);
+      if (this._remembered === transport) this._remembered = "";
     }
   }
 
   /** A wire that deserves another try from the current one, now; undefined: none, or not yet. */
   better(current: string): string | undefined {
     const now = this._options.now();
-    if (now < this._probeAt) return undefined;
-    this._probe = Math.min(LAST_PROBE, this._probe * 2);
-    this._probeAt = now + this._pause();
-    const best = this._order()[0]!;
-    if (best === current || this._cost(best) + 0.5 >= this._cost(current)) return undefined;
-    this.why = `better than ${current}`;
-    return best;
+    if (now < this.probeAt) return undefined;
+    const cost = (each: string) => this._cost(each, FORGIVEN) + (rank(each) < rank(current) ? UP : DOWN);
+    const [best] = [...this._seen.keys()].filter((each) => each !== current).sort((a, b) => cost(a) - cost(b));
+    const isBetter = best && cost(best) < this._cost(current);
+    if (isBetter) this._probe = Math.min(LAST_PROBE, this._probe * 2);
+    else if (!best || rank(best) > rank(current)) this._probe = Math.max(FIRST_PROBE, this._probe / 2); // the best holds
+    this.probeAt = now + this._pause();
+    return isBetter ? best : undefined;
   }
 
   report(): WireReport[] {
@@ -152,10 +181,8 @@ export class Chooser {
     return [...this._seen.keys()].sort((a, b) => this._cost(a) - this._cost(b));
   }
 
-  private _cost(transport: string): number {
-    const seen = this._seen.get(transport)!;
-    const rank = ORDER.indexOf(transport);
-    return rank + this._troubleOf(seen) + (seen.buffered ? 10 : 0) - (transport === this._remembered ? 1.5 : 0);
+  private _cost(transport: string, share = 1): number {
+    return rank(transport) + share * this._troubleOf(this._seen.get(transport)!);
   }
 
   private _troubleOf(seen: Seen): number {
@@ -169,7 +196,7 @@ export class Chooser {
 
   private _cheap(best: string): string {
     const worse = [...this._seen.values()].filter(
-      (each) => ORDER.indexOf(each.transport) < ORDER.indexOf(best) && (each.lastFailure || each.failed),
+      (each) => rank(each.transport) < rank(best) && each.lastFailure,
     );
     const said = worse.map((each) => `${each.transport}: ${each.lastFailure}`).join("; ");
     return said || "it comes first";
@@ -186,4 +213,8 @@ export class Chooser {
       return "";
     }
   }
+}
+
+function rank(transport: string): number {
+  return ORDER.indexOf(transport);
 }

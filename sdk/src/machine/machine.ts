@@ -246,7 +246,8 @@ export class Machine {
   /** It may be dead (the page was frozen): it has `seconds` to answer a ping. */
   suspect(now: number, seconds: number): void {
     if (!this._current || this.state !== "connected") return;
-    this._current.silentAt = Math.min(this._current.silentAt ?? Infinity, now + seconds);
+    const { silentAt = Infinity } = this._current;
+    this._current.silentAt = Math.min(silentAt > now ? silentAt : Infinity, now + seconds); // a thaw comes late
     this._transmit(this._current, [{ id: this.outgoing.unnumbered(), ping: {} }]);
   }
 

@@ -22,6 +22,8 @@ const WAIT = { "long-poll": 25, jsonp: 20, "short-poll": 0 } as Record<string, n
 /** Characters of commands in one poll: a script's are in its address. */
 const MOST = { jsonp: 1_500 } as Record<string, number>;
 const PAUSES = [100, 500, 1_000, 2_000];
+/** A poll that took longer was held by the server; what comes back sooner with nothing is not asked again at once. */
+const HELD = 5_000;
 
 let count = 0;
 
@@ -103,11 +105,11 @@ export class Poll {
     this._running++;
     const wait = WAIT[this._transport] || 0;
     const body = this._body(this._carried(), wait);
-    const number = this._number;
+    const began = new Date().getTime();
     this._travel(body, wait + 10, (answer) => {
       this._running--;
       if (this._isOver) return;
-      if (answer) this._came(answer, number);
+      if (answer) this._came(answer, new Date().getTime() - began);
       else this._failed();
     });
   }
@@ -128,7 +130,7 @@ export class Poll {
     this._listener.lost(reason);
   }
 
-  private _came(answer: Answer, number: number): void {
+  private _came(answer: Answer, milliseconds: number): void {
     if (answer.error || !answer.session) return this._lost(answer.error ? answer.error.message : "this is no answer");
     this._session = answer.session;
     this._failures = 0;
@@ -141,10 +143,11 @@ export class Poll {
       if (this._isOver) return;
     }
     this._interval = isNew ? 500 : Math.min(5_000, this._interval * 1.5);
-    if (number !== this._number && !this._hasNews) return; // a newer one is under way
+    if (this._running && !this._hasNews) return; // another one is under way
     const isShort = !WAIT[this._transport];
     if (this._hasNews || (isNew && !isShort)) this._running < 2 && this._poll();
-    else this._later(this._open.length ? 100 : isShort ? this._interval : 0);
+    else if (this._open.length) this._later(this._interval / 5);
+    else this._later(!isShort && milliseconds > HELD ? 0 : this._interval);
   }
 
   /** Forget the commands that this reply shows to have been accepted. */
@@ -197,15 +200,19 @@ export class Poll {
     const name = "wirehop_old_" + ++count;
     const world = window as unknown as Record<string, unknown>;
     const script = document.createElement("script");
-    world[name] = once;
-    script.onerror = () => once();
+    const forget = () => {
+      world[name] = undefined; // some browsers delete nothing of their window
+    };
+    world[name] = (answer: Answer) => {
+      once(answer);
+      forget();
+    };
+    script.onload = script.onerror = () => once(); // unless it has called
     const query = "?callback=" + name + "&body=" + encodeURIComponent(body);
     script.src = this._url + "/connection/jsonp" + query;
     (document.head || document.getElementsByTagName("head")[0]).appendChild(script);
     return () => {
-      world[name] = () => {
-        world[name] = undefined; // it came late
-      };
+      world[name] = forget; // it may come late
       if (script.parentNode) script.parentNode.removeChild(script);
     };
   }

@@ -2,13 +2,10 @@
 
 import type { Command, Reply, Wire, WireContext, WireFigures, WireListener } from "../wire.js";
 
-/** A silence this long between two arrivals that belong together counts as a stall. */
-const STALL = 2;
-
 export abstract class BaseWire implements Wire {
   abstract readonly transport: string;
   protected _listener: WireListener | undefined;
-  protected readonly _figures: WireFigures = { roundTrip: 0, lastByteAt: 0, buffered: false, stalls: 0 };
+  protected readonly _figures: WireFigures = { lastByteAt: 0 };
 
   constructor(protected readonly _context: WireContext) {}
 
@@ -36,18 +33,14 @@ export abstract class BaseWire implements Wire {
   protected abstract _stop(bye?: Command[]): void;
 
   protected _received(replies: Reply[]): void {
-    const now = this._context.clock.now();
-    if (this._asked && now - this._asked > STALL) this._figures.stalls++;
-    this._asked = 0;
-    this._figures.lastByteAt = now;
+    this._heard();
     this._listener?.received(replies);
   }
 
-  /** Something was asked: its answer is awaited. */
-  protected _ask(): void {
-    this._asked ||= this._context.clock.now();
+  /** It lives. */
+  protected _heard(): void {
+    this._figures.lastByteAt = this._context.clock.now();
   }
-  private _asked = 0;
 
   protected _lost(code: number, reason: string): void {
     const listener = this._listener;

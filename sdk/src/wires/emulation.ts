@@ -4,14 +4,21 @@
  * A POST whose answer is lost is sent again: the server runs each number once. 404 says that it does not know the wire.
  */
 
+import { FIRST_UNNUMBERED_ID } from "../messages.js";
 import type { Command, Reply, WireContext } from "../wire.js";
 import { BaseWire, linesOf } from "./base.js";
 
 const BODY = 32_768;
 const SECONDS = 10;
-const PAUSES = [0.2, 0.5, 1, 2];
-/** After the server has taken a command that it answers at once: silence says that the stream is held back. */
+const PAUSES = [0.2, 0.5, 1, 2, 0];
+/** For all tries of one POST. */
+const TRYING = 15;
+/** After the server has taken a ping, which it answers at once: silence says that the stream is held back. */
 const HELD_SECONDS = 2;
+/** After it has taken anything else: silence calls for a ping. */
+const ASK_SECONDS = 1;
+/** Characters, of three bytes at most, that are delivered as the page goes: browsers take 64 KiB. */
+const LAST_BODY = 20_000;
 
 export abstract class OneWayWire extends BaseWire {
   protected readonly _gone = new AbortController();
@@ -48,13 +55,13 @@ export abstract class OneWayWire extends BaseWire {
     let count = 1;
     while (count < this._waiting.length && linesOf(this._waiting.slice(0, count + 1)).length < BODY) count++;
     const body = this._body(this._waiting.slice(0, count));
-    this._ask();
     const began = this._context.clock.now();
-    for (const pause of [...PAUSES, 0]) {
+    for (const pause of PAUSES) {
       const status = await posted(this._context, this._url("emulation", "/emulation"), body);
       if (!this._listener) return;
       if (status >= 200 && status < 300) break;
-      if (status === 404 || !pause || (status >= 400 && status < 500)) {
+      const isFinal = status >= 400 && status < 500;
+      if (isFinal || !pause || this._context.clock.now() - began > TRYING) {
         this._lost(0, status ? `a command was answered with HTTP status ${status}` : "commands do not get through");
         return;
       }
@@ -63,25 +70,38 @@ export abstract class OneWayWire extends BaseWire {
     }
     const taken = this._waiting.splice(0, count);
     this._isPosting = false;
-    if (this._figures.lastByteAt < began && taken.some((each) => !each.send)) this._expect();
+    if (this._figures.lastByteAt < began) this._expect(taken.some(isPing));
     void this._post();
   }
 
-  /** Its answer is on its way down. */
-  private _expect(): void {
+  /** Its answer is on its way down; only a ping's is certain to come soon. */
+  private _expect(isPing: boolean): void {
     const { clock } = this._context;
     clock.cancel(this._heldTimer);
-    this._heldTimer = clock.after(HELD_SECONDS, () => {
-      this._figures.buffered = true;
-      this._listener?.measured?.({ buffered: true });
+    this._heldTimer = clock.after(isPing ? HELD_SECONDS : ASK_SECONDS, () => {
+      if (isPing) this._listener?.measured?.({ buffered: true });
+      else this.send([{ id: FIRST_UNNUMBERED_ID, ping: {} }]);
     });
   }
 
   protected _stop(bye?: Command[]): void {
     this._context.clock.cancel(this._heldTimer);
     this._gone.abort();
-    if (bye && this._session) beacon(this._url("emulation", "/emulation"), this._body([...this._waiting, ...bye]));
+    if (bye && this._session) {
+      beacon(this._url("emulation", "/emulation"), lastBody(this._waiting, (first) => this._body([...first, ...bye])));
+    }
   }
+}
+
+function isPing({ id, ping }: Command): boolean {
+  return !!ping && id! >= FIRST_UNNUMBERED_ID;
+}
+
+/** A body with as many of the commands, from the first, as fit. */
+export function lastBody(commands: Command[], bodyOf: (first: Command[]) => string): string {
+  let body = bodyOf(commands);
+  while (body.length > LAST_BODY && commands.length) body = bodyOf((commands = commands.slice(0, commands.length >> 1)));
+  return body;
 }
 
 /** Deliver as the page goes. */

@@ -18,18 +18,29 @@ export class JsonpWire extends PollWire {
     const script = document!.createElement("script");
     const world = globalThis as unknown as Record<string, unknown>;
     let fail = () => {};
+    let isHere = false;
     return new Promise<PollAnswer>((resolve, reject) => {
       fail = () => reject(new Error("the script did not load"));
       const timer = clock.after(seconds, fail);
-      world[name] = (answer: PollAnswer) => (clock.cancel(timer), resolve(answer));
-      script.onerror = fail;
+      world[name] = (answer: PollAnswer) => {
+        isHere = true;
+        clock.cancel(timer);
+        resolve(answer);
+      };
+      script.onload = script.onerror = () => {
+        isHere = true;
+        clock.cancel(timer);
+        fail(); // unless it has called
+      };
       this._gone.signal.addEventListener("abort", fail);
       script.src = url.href;
       document!.head.append(script);
     }).finally(() => {
       script.remove();
       this._gone.signal.removeEventListener("abort", fail);
-      world[name] = () => delete world[name]; // it may still come
+      const forget = () => delete world[name];
+      if (isHere) forget();
+      else world[name] = script.onload = script.onerror = forget; // it may still come
     });
   }
 

@@ -6,6 +6,7 @@
 import { CONNECT_ID, FIRST_UNNUMBERED_ID } from "../messages.js";
 import type { Command, Reply, WireContext } from "../wire.js";
 import { BaseWire } from "./base.js";
+import { lastBody } from "./emulation.js";
 
 export interface PollAnswer {
   session?: string;
@@ -18,8 +19,10 @@ export interface PollAnswer {
 const PAUSES = [0.1, 0.5, 1, 2];
 const SLOWEST = 5;
 const FASTEST = 0.5;
-/** While replies to commands are awaited. */
+/** While replies to commands are awaited: at first. */
 const SOON = 0.1;
+/** For an answer, beside the time for which it is held. */
+const GRACE = 10;
 
 export abstract class PollWire extends BaseWire {
   /** Seconds for which a poll asks to be held; 0 asks for what is there now. */
@@ -37,6 +40,7 @@ export abstract class PollWire extends BaseWire {
   private _running = 0;
   private _failures = 0;
   private _interval = FASTEST;
+  private _soon = SOON;
   private _timer = 0;
   private _hasNews = false;
 
@@ -63,7 +67,7 @@ export abstract class PollWire extends BaseWire {
 
   private _news(): void {
     this._hasNews = true;
-    this._ask();
+    this._soon = SOON;
     if (this._running < 2) this._poll();
   }
 
@@ -86,14 +90,13 @@ export abstract class PollWire extends BaseWire {
     clock.cancel(this._timer);
     this._hasNews = false;
     this._running++;
-    const poll = ++this._number;
     const who = this._session ? { session: this._session } : { nonce: this._nonce };
-    const body = JSON.stringify({ ...who, poll, ack: this._ack, wait: this._wait, commands: this._carried() });
+    const body = JSON.stringify({ ...who, poll: ++this._number, ack: this._ack, wait: this._wait, commands: this._carried() });
     const began = clock.now();
-    this._travel(body, this._wait + 10).then(
+    this._travel(body, this._wait + GRACE).then(
       (answer) => {
         this._running--;
-        if (this._listener) this._answered(answer, poll, clock.now() - began);
+        if (this._listener) this._answered(answer, clock.now() - began);
       },
       (error: unknown) => {
         this._running--;
@@ -104,34 +107,39 @@ export abstract class PollWire extends BaseWire {
 
   private _failed(error: unknown): void {
     const pause = PAUSES[this._failures++];
-    if (pause === undefined) this._lost(0, `polls do not get through: ${error}`);
+    const silence = this._context.clock.now() - this._figures.lastByteAt;
+    if (pause === undefined || silence > this._wait + GRACE - 1) this._lost(0, `polls do not get through: ${error}`);
     else if (!this._running) this._timer = this._context.clock.after(pause, () => this._poll());
   }
 
-  private _answered(answer: PollAnswer, poll: number, seconds: number): void {
+  private _answered(answer: PollAnswer, seconds: number): void {
     if (answer.error || !answer.session) {
       this._lost(0, answer.error?.message ?? "this is no answer to a poll");
       return;
     }
-    if (!this._session) this._listener?.opened();
     this._session = answer.session;
     this._failures = 0;
+    this._heard();
     const replies = answer.replies ?? [];
     const isNew = !!replies.length && answer.batch === this._ack + 1;
     if (isNew) {
       this._ack = answer.batch!;
       for (const reply of replies) this._accepted(reply);
       this._interval = FASTEST;
+      this._soon = SOON;
       this._received(replies);
     } else this._interval = Math.min(SLOWEST, this._interval * 1.5);
     if (!this._listener || (this._running && !this._hasNews)) return;
     const isHeld = this._wait && seconds > this._wait / 2;
-    const pause = isNew || isHeld || this._hasNews ? 0 : this._open.length ? SOON : this._wait ? 1 : this._interval;
-    if (poll === this._number || this._hasNews) {
-      this._context.clock.cancel(this._timer);
-      if (pause || !this._wait) this._timer = this._context.clock.after(pause || SOON, () => this._poll());
-      else this._poll();
+    let pause = this._wait ? 1 : this._interval;
+    if (isNew || isHeld || this._hasNews) pause = 0;
+    else if (this._open.length) {
+      pause = Math.min(pause, this._soon);
+      this._soon *= 1.5;
     }
+    this._context.clock.cancel(this._timer);
+    if (pause || !this._wait) this._timer = this._context.clock.after(pause || SOON, () => this._poll());
+    else this._poll();
   }
 
   /** Forget the commands that this reply shows to have been accepted. */
@@ -148,13 +156,9 @@ export abstract class PollWire extends BaseWire {
   protected _stop(bye?: Command[]): void {
     this._context.clock.cancel(this._timer);
     this._gone.abort();
-    if (bye && this._session) this._bye(JSON.stringify({
-      session: this._session,
-      poll: this._number + 1,
-      ack: this._ack,
-      wait: 0,
-      commands: [...this._open, ...bye],
-    }));
+    if (!bye || !this._session) return;
+    const poll = { session: this._session, poll: this._number + 1, ack: this._ack, wait: 0 };
+    this._bye(lastBody(this._open, (first) => JSON.stringify({ ...poll, commands: [...first, ...bye] })));
   }
 
   protected abstract _bye(body: string): void;

@@ -21,12 +21,18 @@ export class SseWire extends OneWayWire {
     if (encodeURIComponent(body).length < URL_LENGTH) url.searchParams.set("cf_connect", body);
     else {
       const answer = await this._context.fetch!(url, { method: "POST", body, signal: this._gone.signal });
+      if (!answer.ok) throw new Error(`HTTP status ${answer.status}`);
       url.searchParams.set("cf_ticket", ((await answer.json()) as { cf_ticket: string }).cf_ticket);
     }
     if (!this._listener) return;
     const source = (this._source = new this._context.EventSource!(url));
-    source.onopen = () => this._listener?.opened();
-    source.onmessage = ({ data }) => this._came(repliesOf(data as string));
+    source.onmessage = ({ data }) => {
+      try {
+        this._came(repliesOf(data as string));
+      } catch (error) {
+        this._lost(0, `no event stream: ${error}`);
+      }
+    };
     source.onerror = () => this._lost(0, "the event stream broke");
   }
 

@@ -4,6 +4,9 @@ import type { Command } from "../wire.js";
 import { repliesOf } from "./base.js";
 import { OneWayWire } from "./emulation.js";
 
+/** Characters of one line that is not complete yet. */
+const LINE = 16_777_216;
+
 export class StreamWire extends OneWayWire {
   readonly transport = "stream";
 
@@ -21,7 +24,6 @@ export class StreamWire extends OneWayWire {
       signal: this._gone.signal,
     });
     if (!answer.ok || !answer.body) throw new Error(`HTTP status ${answer.status}`);
-    this._listener?.opened();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
@@ -30,6 +32,7 @@ export class StreamWire extends OneWayWire {
       const end = (rest += value).lastIndexOf("\n") + 1;
       if (end) this._came(repliesOf(rest.slice(0, end)));
       rest = rest.slice(end);
+      if (rest.length > LINE) throw new Error("a line without an end");
     }
   }
 }

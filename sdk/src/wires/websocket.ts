@@ -25,7 +25,6 @@ export class WebSocketWire extends BaseWire {
       return;
     }
     socket.onopen = () => {
-      this._listener?.opened();
       this._timer = clock.after(ANSWER_SECONDS, () => this._lost(0, "no answer after the upgrade"));
       this.send([connect, ...this._early]);
     };
@@ -43,10 +42,8 @@ export class WebSocketWire extends BaseWire {
   private _early: Command[] = [];
 
   send(commands: Command[]): void {
-    if (this._socket?.readyState === 1) {
-      this._ask();
-      this._socket.send(linesOf(commands));
-    } else this._early.push(...commands);
+    if (this._socket?.readyState === 1) this._socket.send(linesOf(commands));
+    else this._early.push(...commands);
   }
 
   protected _stop(bye?: Command[]): void {

@@ -414,7 +414,12 @@ interface WireReport {
     connected: number;
     failed: number;
     connectSeconds: number | undefined;
+    /** Seconds, smoothed. */
     roundTrip: number | undefined;
+    /** Answers that took more than 2 s. */
+    stalls: number;
+    /** Of the current wire: seconds since its last byte. */
+    silence: number | undefined;
     buffered: boolean;
     lastFailure: string;
 }
@@ -430,23 +435,24 @@ declare class Chooser {
     private readonly _options;
     /** In words, why the last one was chosen. */
     why: string;
-    /** Seconds after which a race starts its second wire. */
-    readonly raceAfter = 1;
     private readonly _seen;
     private readonly _key;
     private _remembered;
     /** The first of the race that is on. */
     private _tried;
     private _probe;
-    private _probeAt;
+    /** When to ask for a better one. */
+    probeAt: number;
     constructor(_options: ChooserOptions);
-    /** What to start on: the best, and the next best to race with it. */
+    /** What to start on, and what races with it where that fails or is slow. */
     first(): string[];
+    /** Seconds after which the next wire joins the first: more where that is known to take its time. */
+    get raceAfter(): number;
     /** The best one besides the given (a move that nobody said where to). */
     next(after: string): string;
     connected(transport: string, seconds: number): void;
-    failed(transport: string, reason: string): void;
-    measured(transport: string, figures: Partial<WireFigures>): void;
+    failed(transport: string, reason: string, trouble?: number): void;
+    measured(transport: string, { roundTrip, buffered }: Measured): void;
     /** A wire that deserves another try from the current one, now; undefined: none, or not yet. */
     better(current: string): string | undefined;
     report(): WireReport[];
@@ -461,21 +467,21 @@ declare class Chooser {
 
 /** Who hears of a wire. After `lost` nothing more comes, and nothing after `close`. */
 interface WireListener {
-    /** The first bytes may travel; the connect was transmitted. */
-    opened(): void;
     /** Replies came, in order. */
     received(replies: Reply[]): void;
     /** The wire is gone: a close code of the protocol, or 0 where there is none. */
     lost(code: number, reason: string): void;
-    /** New figures, where the wire measures by itself. */
-    measured?(figures: Partial<WireFigures>): void;
+    /** What the wire finds out by itself. */
+    measured?(found: Measured): void;
 }
-/** What was measured: seconds; `lastByteAt` by the context's clock. */
+/** What was found out about a wire: seconds there and back; whether bytes are held back on the way. */
+interface Measured {
+    roundTrip?: number;
+    buffered?: boolean;
+}
+/** `lastByteAt` by the context's clock. */
 interface WireFigures {
-    roundTrip: number;
     lastByteAt: number;
-    buffered: boolean;
-    stalls: number;
 }
 /** The world, as a wire needs it. `paths` are the server's, by name of the wire, relative to `base`. */
 interface WireContext {
