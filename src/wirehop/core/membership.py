@@ -12,6 +12,7 @@ from wirehop.core.effects import Failure, TakeOver
 from wirehop.core.handover import HandOver
 from wirehop.core.messages import FIRST_UNNUMBERED_ID, Command, CommandWh
 from wirehop.core.replies import is_pong
+from wirehop.core.states import SessionState
 from wirehop.core.subscription_host import OpenCall
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Membership:
         if command.wh is not None and not self._heed(command, command.wh, now):
             return
         session = self._session
-        if is_pong(command) or not session.is_connected:
+        if is_pong(command) or session.state is not SessionState.CONNECTED:
             return
         if self.is_trial:
             session.hold(command, size)
@@ -102,7 +103,7 @@ class Membership:
             session.end(codes.BAD_REQUEST_CLOSE, "too many commands wait for a gap in their numbers")
             return
         for each in ready:
-            if not session.is_connected:
+            if session.state is not SessionState.CONNECTED:
                 return
             if (each.publish is not None or each.rpc is not None) and not resumable.begin(each.id):
                 session.end(codes.BAD_REQUEST_CLOSE, "too many replies are not acknowledged (wh.acked)")
