@@ -161,13 +161,15 @@ export class Machine {
   /** End for good. */
   close(): void {
     if (this.state === "closed") return;
-    const current = this._current;
-    if (current && this.token) {
+    const links = [...this._links.values()];
+    // the server executes commands on the current one, or on one that it was told to make current
+    const heard = links.filter((each) => each === this._current || (each.state === "trial" && each.confirm));
+    for (const link of this.token ? heard : []) {
       const bye: Command = { id: this.outgoing.next, ping: {}, wh: { bye: true } };
-      const commands = marked([bye], attachOf(current), this.outgoing.acked);
-      this._out.push({ do: "transmit", wire: current.number, commands });
+      const commands = marked([bye], attachOf(link), this.outgoing.acked);
+      this._out.push({ do: "transmit", wire: link.number, commands });
     }
-    for (const link of [...this._links.values()]) this._close(link, link === current);
+    for (const link of links) this._close(link, heard.includes(link));
     this._end(3000, "closed by the application");
   }
 

@@ -46,6 +46,11 @@ class Link:
         """Whether it has brought nothing yet that an application could use."""
         return self.state in (LinkState.OPENING, LinkState.CONNECTING, LinkState.TRIAL)
 
+    @property
+    def is_confirming(self) -> bool:
+        """Whether the server was told to make it current, and has not answered."""
+        return self.state is LinkState.TRIAL and self.confirm > 0
+
     def heard(self, now: float) -> None:
         """Something came."""
         if self.result is not None and self.result.ping:

@@ -43,11 +43,15 @@ class Links:
         self.lose(link.number)
         self._out.append(CloseWire(link.number, is_bye))
 
+    def heard(self) -> list[Link]:
+        """Those on which the server executes commands: the current one, or one that it was told to make current."""
+        return [link for link in self._by_number.values() if link is self.current or link.is_confirming]
+
     def close_all(self, *, is_bye: bool = False) -> None:
-        """Close all; `is_bye` is for the current one."""
-        current = self.current
+        """Close all; `is_bye` is for those on which the server executes commands."""
+        heard = self.heard()
         for link in list(self._by_number.values()):
-            self.close(link, is_bye=is_bye and link is current)
+            self.close(link, is_bye=is_bye and link in heard)
 
     def close_left(self) -> None:
         """Close the one that was left."""

@@ -146,8 +146,9 @@ class ClientMachine:
         """End for good."""
         if self.state is ClientState.CLOSED:
             return
-        if self._links.current is not None and self.token:
-            self._commands.bye(self._links.current)
+        if self.token:
+            for link in self._links.heard():
+                self._commands.bye(link)
         self._links.close_all(is_bye=True)
         self._end(codes.CLOSED.number, "closed by the application")
 
