@@ -1,5 +1,6 @@
 /**
- * Builds what is shipped: wirehop.js (minified ESM), wirehop.d.ts (its types, one file), wirehop.old.js (ES5).
+ * Builds what is shipped: wirehop.js (minified ESM), wirehop.shared.js (what it loads where tabs share a connection),
+ * wirehop.d.ts (their types, one file), wirehop.old.js (ES5).
  *
  *     node scripts/build.mjs            into the Python package, where they are committed
  *     node scripts/build.mjs DIRECTORY  somewhere else (what the test compares with)
@@ -34,9 +35,18 @@ async function bundle(options) {
   return result.outputFiles[0].text;
 }
 
-async function modern() {
+/** What is loaded only where it is used lies beside wirehop.js. */
+const apart = {
+  name: "apart",
+  setup(build) {
+    build.onResolve({ filter: /\/shared\/shared\.js$/ }, () => ({ path: "./wirehop.shared.js", external: true }));
+  },
+};
+
+async function modern(entry) {
   return bundle({
-    entryPoints: ["src/index.ts"],
+    entryPoints: [entry],
+    plugins: [apart],
     format: "esm",
     target: "es2020",
     minify: true,
@@ -70,7 +80,11 @@ const target =
       ? resolve(argument)
       : join(sdk, "..", "src", "wirehop", "sdk");
 mkdirSync(target, { recursive: true });
-const files = { "wirehop.js": await modern(), "wirehop.d.ts": bundleTypes(sdk, "src/index.ts", banner) };
+const files = {
+  "wirehop.js": await modern("src/index.ts"),
+  "wirehop.shared.js": await modern("src/shared/shared.ts"),
+  "wirehop.d.ts": bundleTypes(sdk, "src/index.ts", banner),
+};
 if (oldEntry) files["wirehop.old.js"] = await old();
 for (const [name, text] of Object.entries(files)) {
   writeFileSync(join(target, name), text);

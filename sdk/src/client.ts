@@ -1,21 +1,14 @@
 /** The browser's client: turns calls into commands, replies into values, and machine outputs into events. */
 
 import { Channel, type Publication } from "./channel.js";
-import { Chooser, ORDER, type WireReport } from "./chooser/chooser.js";
-import { systemClock } from "./clock.js";
-import { Driver } from "./driver.js";
+import { Deferred, type Conversation } from "./conversation.js";
 import { Emitter, report } from "./emitter.js";
-import { Machine } from "./machine/machine.js";
 import type { Output } from "./machine/outputs.js";
-import { Memory } from "./memory.js";
+import { Memory, storageOf } from "./memory.js";
 import type { ClientInfo, Command, HistoryResult, Position, Reply } from "./messages.js";
-import type { Wire, WireContext } from "./wire.js";
-import { JsonpWire } from "./wires/jsonp.js";
-import { LongPollWire } from "./wires/long-poll.js";
-import { ShortPollWire } from "./wires/short-poll.js";
-import { SseWire } from "./wires/sse.js";
-import { StreamWire } from "./wires/stream.js";
-import { WebSocketWire } from "./wires/websocket.js";
+import { OwnConversation, contextOf, offeredWires } from "./own.js";
+import type { Role, WiresReport } from "./report.js";
+import type { WireContext } from "./wire.js";
 
 export type Transport = "websocket" | "stream" | "sse" | "long-poll" | "short-poll" | "jsonp";
 export type State = "connecting" | "live" | "catching-up" | "offline" | "closed";
@@ -29,6 +22,12 @@ export interface ConnectOptions {
   data?: unknown;
   /** Keep the session and positions over a reload. */
   remember?: boolean;
+  /**
+   * One connection for all tabs of this origin and server that say the same here: `true`, or a word of the application's
+   * (the user's id), so that tabs of different users do not share. Without Web Locks or BroadcastChannel: a
+   * connection of its own.
+   */
+  shared?: boolean | string;
   /** For tests: the world. */
   context?: Partial<WireContext>;
 }
@@ -55,15 +54,6 @@ export class CommandError extends Error {
 
 type Handler = (data: never) => unknown;
 
-const WIRES: Record<string, new (context: WireContext) => Wire> = {
-  websocket: WebSocketWire,
-  stream: StreamWire,
-  sse: SseWire,
-  "long-poll": LongPollWire,
-  "short-poll": ShortPollWire,
-  jsonp: JsonpWire,
-};
-
 /** Connect to a server (the page's own by default), and stay connected. */
 export function connect(url: string | URL = ".", options: ConnectOptions = {}): Client {
   return new Client(url, options);
@@ -73,11 +63,8 @@ export class Client extends Emitter<ClientEvents> {
   state: State = "connecting";
   /** Whether everything that was asked has reached the server. */
   synced = true;
-  private readonly _machine: Machine;
-  private readonly _driver: Driver;
-  private readonly _chooser: Chooser;
+  private readonly _conversation: Conversation;
   private readonly _channels = new Map<string, Channel<never>>();
-  private readonly _calls = new Map<number, (reply: Reply) => void>();
   private readonly _handlers = new Map<string, Handler>();
   private readonly _memory: Memory | undefined;
   private readonly _known: Record<string, Position>;
@@ -87,81 +74,72 @@ export class Client extends Emitter<ClientEvents> {
   /** @internal */
   constructor(url: string | URL, options: ConnectOptions) {
     super();
-    const world = globalThis as Partial<Window & typeof globalThis>;
-    const base = new URL(url, world.location?.href);
-    const context: WireContext = {
-      base,
-      paths: {},
-      clock: systemClock,
-      ...(world.fetch && { fetch: world.fetch.bind(globalThis) }),
-      ...(world.WebSocket && { WebSocket: world.WebSocket }),
-      ...(world.EventSource && { EventSource: world.EventSource }),
-      ...(world.document && { document: world.document }),
-      random: Math.random,
-      ...options.context,
-    };
-    const { wires = "auto", token } = options;
-    const wanted = wires === "auto" ? ORDER.filter((each) => each !== "jsonp") : ([] as string[]).concat(wires);
-    const offered = wanted.filter((each) => isPossible(each, context));
-    if (!offered.length) throw new Error(`none of these wires is possible here: ${wanted}`);
-    this._machine = new Machine(
-      {
-        ...(typeof token === "string" && { token }),
-        ...(options.data !== undefined && { data: options.data }),
-        name: "wirehop-js",
-        version: __VERSION__,
-      },
-      () => context.random(),
-    );
-    this._chooser = new Chooser({
-      offered,
-      origin: base.origin,
-      storage: storageOf("localStorage"),
-      now: () => context.clock.now(),
-      wall: () => context.clock.wall(),
-      random: () => context.random(),
-    });
-    this._driver = new Driver(
-      this._machine,
-      this._chooser,
-      context,
-      (transport) => new WIRES[transport]!(context),
-      (output) => this._hear(output),
-      typeof token === "function" ? async () => token() : undefined,
-    );
+    const context = contextOf(url, options.context);
+    const offered = offeredWires(options.wires, context);
+    const hear = (output: Output) => this._hear(output);
+    const own = (notShared?: string) => new OwnConversation(context, offered, options, hear, notShared);
+    this._conversation = options.shared ? this._share(context, offered, options, own) : own();
     const storage = options.remember ? storageOf("sessionStorage") : undefined;
-    this._memory = storage && new Memory(storage, `wirehop:session:${base.href}`, context.clock);
+    this._memory = storage && new Memory(storage, `wirehop:session:${context.base.href}`, context.clock);
     const kept = this._memory?.recall();
     this._known = kept?.positions ?? {};
-    if (kept?.token) this._machine.restore(kept.token);
-    this._watchPage(world);
+    if (kept?.token) this._conversation.restore(kept.token);
+    this._watchPage();
     // channels that the page names in this turn go with the connect command
-    void Promise.resolve().then(() => this._driver.run(() => this._machine.connect()));
+    void Promise.resolve().then(() => this._conversation.connect());
+  }
+
+  private _share(
+    context: WireContext,
+    offered: string[],
+    options: ConnectOptions,
+    own: (notShared: string) => Conversation,
+  ): Conversation {
+    const { locks } = navigator as Partial<Navigator>;
+    if (!locks || typeof BroadcastChannel === "undefined") {
+      return own("no Web Locks (they need HTTPS or localhost) or no BroadcastChannel here");
+    }
+    const hear = (output: Output) => this._hear(output);
+    const coming = import("./shared/shared.js").then(({ share }) =>
+      share({
+        name: `wirehop:${context.base.href}:${options.shared}`,
+        clock: context.clock,
+        locks,
+        hear,
+        own: (heard, drained) => new OwnConversation(context, offered, options, heard, "", drained),
+      }),
+    );
+    return new Deferred(coming.catch((error) => own(`not shared: ${error}`)), hear);
   }
 
   /** The session's public id; empty without a connection. */
   get id(): string {
-    return this._machine.result?.client ?? "";
+    return this._conversation.id;
   }
 
   /** The kind of the current wire; empty for none. */
   get transport(): string {
-    return this._driver.transport;
+    return this._conversation.transport;
   }
 
   /** How often another wire has taken over, the session going on. */
   get moves(): number {
-    return this._driver.moves;
+    return this._conversation.moves;
+  }
+
+  /** Whose the connection is: `alone` where it is not shared, else `leader` (this tab's) or `follower` (another's). */
+  get role(): Role {
+    return this._conversation.wires().role;
   }
 
   /** What was measured of each kind of wire, and why this one was chosen. */
-  wires(): { current: string; why: string; wires: WireReport[] } {
-    return { current: this.transport, why: this._chooser.why, wires: this._driver.report() };
+  wires(): WiresReport {
+    return this._conversation.wires();
   }
 
   /** Go on over another wire: one of `to` (none: any other), beside the current one until it is confirmed. */
   move(...to: Transport[]): void {
-    this._driver.run((now) => this._machine.move(to, now, "the page asks for it"));
+    this._conversation.move(to, "the page asks for it");
   }
 
   /** Subscribe: from `position` where one is known, else from now on. The same name gives the same channel. */
@@ -172,9 +150,7 @@ export class Client extends Emitter<ClientEvents> {
       this._channels.set(name, channel);
       const restored = options.position ? undefined : this._known[name];
       delete this._known[name]; // from here on the subscription knows better
-      this._driver.run(() =>
-        this._machine.subscribe(name, options.position ?? restored, options.joinLeave ?? false, !!restored),
-      );
+      this._conversation.subscribe(name, options.position ?? restored, options.joinLeave ?? false, !!restored);
     }
     return channel as unknown as Channel<T>;
   }
@@ -184,7 +160,7 @@ export class Client extends Emitter<ClientEvents> {
     const channel = this._channels.get(name);
     this._channels.delete(name);
     delete this._known[name];
-    this._driver.run(() => this._machine.unsubscribe(name));
+    this._conversation.unsubscribe(name);
     channel?.emit("unsubscribed", { code: 0, reason: "left" });
   }
 
@@ -222,35 +198,34 @@ export class Client extends Emitter<ClientEvents> {
   /** Answer calls of the server. What the function throws goes back as an error. */
   handle<T = unknown>(method: string, handler: (data: T) => unknown): void {
     this._handlers.set(method, handler as Handler);
+    this._conversation.offer(method);
   }
 
   /** End for good. */
   close(): void {
     this._memory?.forget();
-    this._driver.run(() => this._machine.close());
+    this._conversation.close();
     for (const end of this._ends) end();
   }
 
   /** Break the current wire without a word, as a network does: for demonstrations and tests. */
   cut(): void {
-    this._driver.cut();
+    this._conversation.cut();
   }
 
   /** @internal */
   positionOf(channel: string): Position | undefined {
-    return this._machine.subscriptions.get(channel)?.position;
+    return this._conversation.positionOf(channel);
   }
 
   // ---- inside
 
   private _ask(command: Command): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      this._driver.run(() => {
-        this._calls.set(this._machine.request(command), (reply) => {
-          const { error } = reply;
-          if (error) reject(new CommandError(error.code, error.message, !!error.temporary));
-          else resolve(reply);
-        });
+      this._conversation.request(command, (reply) => {
+        const { error } = reply;
+        if (error) reject(new CommandError(error.code, error.message, !!error.temporary));
+        else resolve(reply);
       });
     });
   }
@@ -258,12 +233,6 @@ export class Client extends Emitter<ClientEvents> {
   private _hear(output: Output): void {
     this._memory?.soon(() => this._keep());
     switch (output.do) {
-      case "answered": {
-        const settle = this._calls.get(output.call);
-        this._calls.delete(output.call);
-        settle?.(output.reply);
-        break;
-      }
       case "deliver": {
         const { channel: name, publication } = output;
         const position = publication.offset ? this.positionOf(name) : undefined;
@@ -322,9 +291,7 @@ export class Client extends Emitter<ClientEvents> {
 
   /** The state as pages know it. */
   private _settle(code = 0, reason = "", retryIn = 0): void {
-    const held = [...this._machine.subscriptions.values()];
-    const machine = this._machine.state;
-    const isCatchingUp = held.some((each) => each.state !== "live");
+    const { state: machine, isCatchingUp } = this._conversation;
     const state: State =
       machine === "closed"
         ? "closed"
@@ -347,61 +314,46 @@ export class Client extends Emitter<ClientEvents> {
     try {
       if (!handler) throw new CommandError(104, `this client has no method ${method}`, false);
       const result = await handler(data as never);
-      this._driver.run(() => this._machine.answer(number, result));
+      this._conversation.answer(number, result);
     } catch (error) {
       if (!(error instanceof CommandError)) report(error);
       const code = error instanceof CommandError ? error.code : 100;
       const message = error instanceof Error ? error.message : String(error);
-      this._driver.run(() => this._machine.answer(number, null, { code, message }));
+      this._conversation.answer(number, null, { code, message });
     }
   }
 
   private _keep(): void {
-    const positions = { ...this._known };
-    for (const { channel, position } of this._machine.subscriptions.values()) {
-      if (position) positions[channel] = position;
-    }
-    this._memory?.keep({ token: this._machine.token, positions });
+    const positions = { ...this._known, ...this._conversation.positions() };
+    this._memory?.keep({ token: this._conversation.token, positions });
   }
 
-  private _watchPage(world: Partial<Window & typeof globalThis>): void {
+  private _watchPage(): void {
+    const world = globalThis as Partial<Window & typeof globalThis>;
     const { document } = world;
     const listen = (target: EventTarget | undefined, type: string, run: (event: Event) => void) => {
       target?.addEventListener?.(type, run);
       this._ends.push(() => target?.removeEventListener?.(type, run));
     };
     const page = world.document ? (world as unknown as EventTarget) : undefined;
-    listen(page, "online", () => this._driver.wake());
-    listen(page, "offline", () => this._driver.doubt());
+    listen(page, "online", () => this._conversation.wake());
+    listen(page, "offline", () => this._conversation.doubt());
     listen(page, "pagehide", (event) => {
       this._keep();
-      if ((event as PageTransitionEvent).persisted) this._driver.freeze();
-      else if (!this._memory) this._driver.run(() => this._machine.close());
+      if ((event as PageTransitionEvent).persisted) this._conversation.sleep();
+      else this._conversation.leave(!!this._memory);
     });
     listen(page, "pageshow", (event) => {
-      if ((event as PageTransitionEvent).persisted) this._driver.wake();
+      if ((event as PageTransitionEvent).persisted) this._conversation.wake();
     });
-    listen(document, "freeze", () => this._keep());
-    listen(document, "resume", () => this._driver.wake());
+    listen(document, "freeze", () => {
+      this._keep();
+      if (this.role !== "alone") this._conversation.sleep();
+    });
+    listen(document, "resume", () => this._conversation.wake());
     listen(document, "visibilitychange", () => {
-      if (document?.visibilityState === "visible") this._driver.wake();
+      if (document?.visibilityState === "visible") this._conversation.wake();
       else this._keep();
     });
-  }
-}
-
-function isPossible(transport: string, context: WireContext): boolean {
-  if (transport === "websocket") return !!context.WebSocket;
-  if (transport === "sse") return !!context.EventSource && !!context.fetch;
-  if (transport === "jsonp") return !!context.document;
-  if (transport === "stream") return !!context.fetch && typeof TextDecoderStream !== "undefined";
-  return transport in WIRES && !!context.fetch;
-}
-
-function storageOf(name: "localStorage" | "sessionStorage"): Storage | undefined {
-  try {
-    return globalThis[name];
-  } catch {
-    return undefined; // forbidden here
   }
 }

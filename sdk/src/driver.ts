@@ -42,6 +42,7 @@ export class Driver {
   private readonly _wires = new Map<number, Wired>();
   private _timer = 0;
   private _isRunning = false;
+  private _isRetired = false;
 
   constructor(
     readonly machine: Machine,
@@ -50,6 +51,7 @@ export class Driver {
     private readonly _make: (transport: string) => Wire,
     private readonly _heard: (output: Output) => void,
     private readonly _token: (() => Promise<string>) | undefined,
+    private readonly _drained: () => void = () => undefined,
   ) {}
 
   /** The transport of the current wire; empty for none. */
@@ -60,21 +62,23 @@ export class Driver {
   /** Feed the machine, carry out what comes of it, and arm the next deadline. */
   run(input?: (now: number) => void): void {
     input?.(this._context.clock.now());
-    if (this._isRunning) return;
+    if (this._isRunning || this._isRetired) return;
     this._isRunning = true;
     try {
       for (let outputs = this.machine.take(); outputs.length; outputs = this.machine.take()) {
-        for (const output of outputs) this._carryOut(output);
+        for (const output of outputs) if (!this._isRetired) this._carryOut(output);
       }
     } finally {
       this._isRunning = false;
     }
     this._arm();
+    this._drained();
   }
 
   private _arm(): void {
     const { clock } = this._context;
     clock.cancel(this._timer);
+    if (this._isRetired) return;
     const { machine, chooser } = this;
     const at = Math.min(machine.deadline() ?? Infinity, this._doubtAt(), machine.wire ? chooser.probeAt : Infinity);
     if (at === Infinity) return;
@@ -291,6 +295,13 @@ export class Driver {
   /** The page goes into the back-forward cache: browsers allow no open wire there. */
   freeze(): void {
     for (const number of [...this._wires.keys()].reverse()) this._drop(number, "the page is kept for later");
+  }
+
+  /** Close all wires without ending the session, and do nothing any more. */
+  retire(): void {
+    this._isRetired = true;
+    this._context.clock.cancel(this._timer);
+    for (const number of [...this._wires.keys()]) this._close(number, false);
   }
 
   /** Break the current wire without a word (for demonstrations and tests). */

@@ -62,3 +62,12 @@ export class Memory {
     }
   }
 }
+
+/** Undefined where it is forbidden. */
+export function storageOf(name: "localStorage" | "sessionStorage"): Storage | undefined {
+  try {
+    return globalThis[name];
+  } catch {
+    return undefined;
+  }
+}

@@ -12,6 +12,7 @@ from wirehop.settings.tree import Settings
 
 TYPES = {
     "wirehop.js": "text/javascript; charset=utf-8",
+    "wirehop.shared.js": "text/javascript; charset=utf-8",
     "wirehop.d.ts": "application/typescript; charset=utf-8",
     "wirehop.old.js": "text/javascript; charset=utf-8",
 }

@@ -18,7 +18,7 @@ from wirehop.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 SDK = ROOT / "sdk"
-GZIPPED = {"wirehop.js": 15 * 1024, "wirehop.old.js": 8 * 1024}
+GZIPPED = {"wirehop.js": 15 * 1024, "wirehop.shared.js": 6 * 1024, "wirehop.old.js": 8 * 1024}
 """Bytes at most, compressed."""
 
 needs_node = pytest.mark.skipif(
@@ -96,6 +96,7 @@ def test_a_page_that_uses_the_types_compiles(tmp_path: Path) -> None:
     (tmp_path / "page.ts").write_text(
         """import { connect, CommandError, type Publication } from "./wirehop.js";
 const client = connect("https://example.org", { token: async () => "t", wires: ["websocket", "sse"], remember: true });
+connect("https://example.org", { shared: "ada" }).role satisfies "alone" | "leader" | "follower";
 const channel = client.channel<{ text: string }>("room", { joinLeave: true });
 channel.on("publication", (p) => console.log(p.data.text, p.offset));
 // @ts-expect-error there is no such event

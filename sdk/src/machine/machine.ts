@@ -279,11 +279,14 @@ export class Machine {
   // ---- what the application asks
 
   /** Want the channel, from `position` if one is known. Again: nothing happens. */
-  subscribe(channel: string, position?: Position, joinLeave = false, isRestored = false): void {
+  subscribe(channel: string, position?: Position, joinLeave = false, isRestored = false, isByServer = false): void {
     const known = this.subscriptions.get(channel);
     if (known) return;
-    const subscription = new Subscription(channel, position, joinLeave, false);
-    if (isRestored && this.token && this.state === "idle") subscription.state = "live"; // it was, before the reload
+    const subscription = new Subscription(channel, position, joinLeave, isByServer);
+    if (isRestored && this.token && this.state === "idle") {
+      subscription.state = "live"; // it was, before the reload
+      subscription.wasLive = true;
+    }
     this.subscriptions.set(channel, subscription);
     this._flush(true);
   }
@@ -594,7 +597,8 @@ export class Machine {
     if (wasLive && subscription.position && !said.was_recovering) recovered = false;
     link.epochs[channel] = said.epoch ?? "";
     const fresh = subscription.granted(said.epoch ?? "", said.offset ?? 0, said.publications ?? []);
-    this._out.push({ do: "subscribed", channel, recovered, position: subscription.position, byServer });
+    const { position } = subscription;
+    this._out.push({ do: "subscribed", channel, recovered, position, byServer, count: fresh.length });
     for (const publication of fresh) this._out.push({ do: "deliver", channel, publication });
   }
 

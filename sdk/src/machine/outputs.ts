@@ -19,6 +19,8 @@ export type Output =
       recovered: boolean | undefined;
       position: Position | undefined;
       byServer: boolean;
+      /** So many `deliver` of this channel follow at once: what `position` is after. */
+      count: number;
     }
   | { do: "unsubscribed"; channel: string; code: number; reason: string }
   | { do: "presence"; channel: string; change: "join" | "leave"; info: ClientInfo }

@@ -11,6 +11,12 @@ interface ConnectOptions {
     data?: unknown;
     /** Keep the session and positions over a reload. */
     remember?: boolean;
+    /**
+     * One connection for all tabs of this origin and server that say the same here: `true`, or a word of the application's
+     * (the user's id), so that tabs of different users do not share. Without Web Locks or BroadcastChannel: a
+     * connection of its own.
+     */
+    shared?: boolean | string;
     /** For tests: the world. */
     context?: Partial<WireContext>;
 }
@@ -45,28 +51,24 @@ declare class Client extends Emitter<ClientEvents> {
     state: State;
     /** Whether everything that was asked has reached the server. */
     synced: boolean;
-    private readonly _machine;
-    private readonly _driver;
-    private readonly _chooser;
+    private readonly _conversation;
     private readonly _channels;
-    private readonly _calls;
     private readonly _handlers;
     private readonly _memory;
     private readonly _known;
     private readonly _ends;
     private _wasLive;
+    private _share;
     /** The session's public id; empty without a connection. */
     get id(): string;
     /** The kind of the current wire; empty for none. */
     get transport(): string;
     /** How often another wire has taken over, the session going on. */
     get moves(): number;
+    /** Whose the connection is: `alone` where it is not shared, else `leader` (this tab's) or `follower` (another's). */
+    get role(): Role;
     /** What was measured of each kind of wire, and why this one was chosen. */
-    wires(): {
-        current: string;
-        why: string;
-        wires: WireReport[];
-    };
+    wires(): WiresReport;
     /** Go on over another wire: one of `to` (none: any other), beside the current one until it is confirmed. */
     move(...to: Transport[]): void;
     /** Subscribe: from `position` where one is known, else from now on. The same name gives the same channel. */
@@ -407,6 +409,18 @@ interface Reply {
     };
 }
 
+/** Whose the connection is: this tab's alone; this tab's, for others too; another tab's. */
+type Role = "alone" | "leader" | "follower";
+/** What was measured of each kind of wire, and why this one was chosen. */
+interface WiresReport {
+    current: string;
+    why: string;
+    wires: WireReport[];
+    role: Role;
+    /** Why `shared` was asked for and is not to be had; else empty. */
+    notShared: string;
+}
+
 declare const ORDER: string[];
 interface WireReport {
     transport: string;
@@ -515,4 +529,4 @@ interface Clock {
     cancel(id: number): void;
 }
 
-export { Channel, ChannelEvents, Client, ClientEvents, ClientInfo, CommandError, ConnectOptions, HistoryResult, Position, Publication, State, Transport, WireReport, connect };
+export { Channel, ChannelEvents, Client, ClientEvents, ClientInfo, CommandError, ConnectOptions, HistoryResult, Position, Publication, Role, State, Transport, WireReport, WiresReport, connect };

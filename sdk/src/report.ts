@@ -1,0 +1,16 @@
+/** What a page is told of its connection. */
+
+import type { WireReport } from "./chooser/chooser.js";
+
+/** Whose the connection is: this tab's alone; this tab's, for others too; another tab's. */
+export type Role = "alone" | "leader" | "follower";
+
+/** What was measured of each kind of wire, and why this one was chosen. */
+export interface WiresReport {
+  current: string;
+  why: string;
+  wires: WireReport[];
+  role: Role;
+  /** Why `shared` was asked for and is not to be had; else empty. */
+  notShared: string;
+}
