@@ -53,6 +53,7 @@ export class CommandError extends Error {
   }
 }
 
+type Wires = (WireReport & { offered: boolean | undefined })[];
 type Handler = (data: never) => unknown;
 
 const WIRES: Record<string, new (context: WireContext) => Wire> = {
@@ -82,6 +83,9 @@ export class Client extends Emitter<ClientEvents> {
   private readonly _memory: Memory | undefined;
   private readonly _known: Record<string, Position>;
   private readonly _ends: (() => void)[] = [];
+  private readonly _context: WireContext;
+  private readonly _possible: string[];
+  private _offers: Record<string, string> | undefined;
   private _wasLive = false;
 
   /** @internal */
@@ -101,9 +105,8 @@ export class Client extends Emitter<ClientEvents> {
       ...options.context,
     };
     const { wires = "auto", token } = options;
-    const wanted = wires === "auto" ? ORDER.filter((each) => each !== "jsonp") : ([] as string[]).concat(wires);
-    const offered = wanted.filter((each) => isPossible(each, context));
-    if (!offered.length) throw new Error(`none of these wires is possible here: ${wanted}`);
+    this._context = context;
+    this._possible = ORDER.filter((each) => isPossible(each, context));
     this._machine = new Machine(
       {
         ...(typeof token === "string" && { token }),
@@ -114,7 +117,8 @@ export class Client extends Emitter<ClientEvents> {
       () => context.random(),
     );
     this._chooser = new Chooser({
-      offered,
+      offered: this._wanted(wires),
+      possible: this._possible,
       origin: base.origin,
       storage: storageOf("localStorage"),
       now: () => context.clock.now(),
@@ -154,9 +158,30 @@ export class Client extends Emitter<ClientEvents> {
     return this._driver.moves;
   }
 
-  /** What was measured of each kind of wire, and why this one was chosen. */
-  wires(): { current: string; why: string; wires: WireReport[] } {
-    return { current: this.transport, why: this._chooser.why, wires: this._driver.report() };
+  /**
+   * What was measured of each kind of wire that is possible here, and why this one was chosen. `offered`: whether the
+   * server has it (undefined: not known before the first connect).
+   */
+  wires(): { current: string; why: string; wires: Wires } {
+    const offers = (this._offers = this._machine.result?.wh?.wires ?? this._offers);
+    const wires = this._driver.report().map((each) => ({
+      ...each,
+      offered: offers && each.transport.replace(/.*-/, "") in offers, // long and short polls are one to it
+    }));
+    return { current: this.transport, why: this._chooser.why, wires };
+  }
+
+  /** From now on use these (as the option `wires`): the session moves, unless the current wire is the best of them. */
+  use(wires: NonNullable<ConnectOptions["wires"]>): void {
+    this._driver.offer(this._wanted(wires));
+  }
+
+  /** Seconds that an answer takes over the current wire. */
+  async ping(): Promise<number> {
+    const { clock } = this._context;
+    const began = clock.now();
+    await this._ask({ ping: {} });
+    return clock.now() - began;
   }
 
   /** Go on over another wire: one of `to` (none: any other), beside the current one until it is confirmed. */
@@ -241,7 +266,19 @@ export class Client extends Emitter<ClientEvents> {
     return this._machine.subscriptions.get(channel)?.position;
   }
 
+  /** @internal */
+  duplicatesOf(channel: string): number {
+    return this._machine.subscriptions.get(channel)?.duplicates ?? 0;
+  }
+
   // ---- inside
+
+  private _wanted(wires: NonNullable<ConnectOptions["wires"]>): string[] {
+    const wanted = wires === "auto" ? ORDER.filter((each) => each !== "jsonp") : ([] as string[]).concat(wires);
+    const found = wanted.filter((each) => this._possible.includes(each));
+    if (!found.length) throw new Error(`none of these wires is possible here: ${wanted}`);
+    return found;
+  }
 
   private _ask(command: Command): Promise<Reply> {
     return new Promise((resolve, reject) => {

@@ -39,6 +39,9 @@ declare class CommandError extends Error {
     readonly temporary: boolean;
     constructor(code: number, message: string, temporary: boolean);
 }
+type Wires = (WireReport & {
+    offered: boolean | undefined;
+})[];
 /** Connect to a server (the page's own by default), and stay connected. */
 declare function connect(url?: string | URL, options?: ConnectOptions): Client;
 declare class Client extends Emitter<ClientEvents> {
@@ -54,6 +57,9 @@ declare class Client extends Emitter<ClientEvents> {
     private readonly _memory;
     private readonly _known;
     private readonly _ends;
+    private readonly _context;
+    private readonly _possible;
+    private _offers;
     private _wasLive;
     /** The session's public id; empty without a connection. */
     get id(): string;
@@ -61,12 +67,19 @@ declare class Client extends Emitter<ClientEvents> {
     get transport(): string;
     /** How often another wire has taken over, the session going on. */
     get moves(): number;
-    /** What was measured of each kind of wire, and why this one was chosen. */
+    /**
+     * What was measured of each kind of wire that is possible here, and why this one was chosen. `offered`: whether the
+     * server has it (undefined: not known before the first connect).
+     */
     wires(): {
         current: string;
         why: string;
-        wires: WireReport[];
+        wires: Wires;
     };
+    /** From now on use these (as the option `wires`): the session moves, unless the current wire is the best of them. */
+    use(wires: NonNullable<ConnectOptions["wires"]>): void;
+    /** Seconds that an answer takes over the current wire. */
+    ping(): Promise<number>;
     /** Go on over another wire: one of `to` (none: any other), beside the current one until it is confirmed. */
     move(...to: Transport[]): void;
     /** Subscribe: from `position` where one is known, else from now on. The same name gives the same channel. */
@@ -96,6 +109,7 @@ declare class Client extends Emitter<ClientEvents> {
     close(): void;
     /** Break the current wire without a word, as a network does: for demonstrations and tests. */
     cut(): void;
+    private _wanted;
     private _ask;
     private _hear;
     /** A channel that the server has subscribed the session to. */
@@ -134,6 +148,8 @@ declare class Channel<T = unknown> extends Emitter<ChannelEvents<T>> implements 
     dropped: number;
     /** After the last publication that was received. */
     get position(): Position | undefined;
+    /** Publications that the server sent again (after a move, say) and that nobody here has seen twice. */
+    get duplicates(): number;
     /** Publish; the position it got. With `key` it is done once, however often it is tried. */
     publish(data: T, options?: {
         key?: string;
@@ -410,6 +426,8 @@ interface Reply {
 declare const ORDER: string[];
 interface WireReport {
     transport: string;
+    /** Whether it may be used. */
+    allowed: boolean;
     cost: number;
     connected: number;
     failed: number;
@@ -425,6 +443,8 @@ interface WireReport {
 }
 interface ChooserOptions {
     offered: string[];
+    /** The others are known, and not used until they are offered. */
+    possible?: string[];
     origin: string;
     storage?: Pick<Storage, "getItem" | "setItem"> | undefined;
     now(): number;
@@ -441,9 +461,15 @@ declare class Chooser {
     /** The first of the race that is on. */
     private _tried;
     private _probe;
+    private _offered;
     /** When to ask for a better one. */
     probeAt: number;
     constructor(_options: ChooserOptions);
+    /** From now on these. `better` says at once whether another one is due. */
+    offer(transports: string[]): void;
+    allows(transport: string): boolean;
+    /** Whether there is anything to choose. */
+    get isFree(): boolean;
     /** What to start on, and what races with it where that fails or is slow. */
     first(): string[];
     /** Seconds after which the next wire joins the first: more where that is known to take its time. */
