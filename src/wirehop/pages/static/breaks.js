@@ -9,6 +9,7 @@
 export const SLOW_MILLISECONDS = 400; // each way
 export const TUNNEL_MILLISECONDS = 10_000;
 const MOST_WAITING = 10_000; // pieces that are under way in one direction; beyond it the connection breaks
+const BODILESS = [204, 205, 304]; // HTTP status codes
 const BROKEN = 1006;
 const LEFT = 4000;
 
@@ -248,8 +249,9 @@ const fetchOf =
       });
       const relay = (answer) => {
         const { status, statusText, headers } = answer;
-        if (!answer.body) end();
-        resolve(new Response(answer.body && relayed(answer.body), { status, statusText, headers }));
+        const body = BODILESS.includes(status) ? null : answer.body; // Firefox has an empty one for 204
+        if (!body) end();
+        resolve(new Response(body && relayed(body), { status, statusText, headers }));
       };
       const relayed = (body) => {
         const reader = body.getReader();

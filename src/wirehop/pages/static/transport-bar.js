@@ -184,7 +184,7 @@ class TransportBar {
     const reason = this.#reason(current, named(why), wires);
     setText(this.why, reason);
     this.why.title = reason;
-    setText(this.silence.value, current ? `${duration(silence)} ago` : "–");
+    setText(this.silence.value, current ? `${silence.toFixed(silence < 10 ? 1 : 0)} s ago` : "–");
     this.silence.part.classList.toggle("bad", silence > LONG_SILENCE);
     const counts = { received: tally.received, doubled: tally.doubled, missing: tally.missing, resumes: this.#resumesBefore + this.client.moves };
     for (const [name, count] of Object.entries(counts)) setText(this.counts[name].value, String(count));

@@ -60,9 +60,10 @@ export function mountPanel(button, panel) {
   panel.popover = "auto";
   button.popoverTargetElement = panel;
   const place = () => {
-    const { right, bottom } = button.getBoundingClientRect();
-    const left = Math.max(12, Math.min(right - panel.offsetWidth, document.documentElement.clientWidth - panel.offsetWidth - 12));
-    panel.style.setProperty("--left", `${left}px`);
+    const { left, right, bottom } = button.getBoundingClientRect();
+    const width = document.documentElement.clientWidth;
+    const wanted = left + right < width ? left : right - panel.offsetWidth; // along the edge that is nearer
+    panel.style.setProperty("--left", `${Math.max(12, Math.min(wanted, width - panel.offsetWidth - 12))}px`);
     panel.style.setProperty("--top", `${bottom + 8}px`);
   };
   panel.addEventListener("toggle", (event) => {
