@@ -222,63 +222,94 @@ const eventSourceOf = (network) =>
     }
   };
 
+/** One request: `fail` ends it towards the page, whether its answer is there already or not. */
+class Request {
+  #abort = new AbortController();
+  #isOver = false;
+  #controller; // of the answer's body, once that is there
+
+  constructor(network, address, { signal, ...options }, resolve, reject) {
+    Object.assign(this, { signal, resolve, reject });
+    this.link = new Link(network, "fetch", () => {
+      this.#abort.abort();
+      this.#fail(new TypeError("the network broke"));
+    });
+    signal?.addEventListener("abort", this.#stop);
+    this.link.up.pass(() => {
+      fetch(address, { ...options, signal: this.#abort.signal }).then(
+        (answer) => this.link.down.pass(() => this.#answered(answer)),
+        (error) => this.link.down.pass(() => this.#fail(error)),
+      );
+    });
+    if (signal?.aborted) this.#stop();
+  }
+
+  /** The page wants it no more: it hears so at once, the other end when that arrives. */
+  #stop = () => {
+    this.#fail(this.signal?.reason, { isLinkOver: false });
+    this.link.up.pass(() => {
+      this.link.end();
+      this.#abort.abort();
+    });
+  };
+
+  #fail(error, { isLinkOver = true } = {}) {
+    if (isLinkOver) this.link.end();
+    if (this.#isOver) return;
+    this.#over();
+    if (this.#controller) this.#controller.error(error);
+    else this.reject(error);
+  }
+
+  #over() {
+    this.#isOver = true;
+    this.signal?.removeEventListener("abort", this.#stop);
+  }
+
+  #answered(answer) {
+    if (this.#isOver) return;
+    const { status, statusText, headers } = answer;
+    const body = BODILESS.includes(status) ? null : answer.body; // Firefox has an empty one for 204
+    if (!body) this.#done();
+    this.resolve(new Response(body && this.#relayed(body.getReader()), { status, statusText, headers }));
+  }
+
+  #done() {
+    this.#over();
+    this.link.end();
+  }
+
+  #relayed(reader) {
+    const came = (value) => !this.#isOver && this.#controller.enqueue(value);
+    const ended = () => {
+      if (this.#isOver) return;
+      this.#done();
+      this.#controller.close();
+    };
+    const read = async () => {
+      for (;;) {
+        const { done, value } = await reader.read();
+        this.link.down.pass(() => (done ? ended() : came(value)));
+        if (done) return;
+      }
+    };
+    return new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+        read().catch((error) => this.link.down.pass(() => this.#fail(error)));
+      },
+      cancel: () => {
+        this.#over();
+        this.#stop();
+      },
+    });
+  }
+}
+
 const fetchOf =
   (network) =>
-  (address, { signal, ...options } = {}) =>
-    new Promise((resolve, reject) => {
-      const abort = new AbortController();
-      let fail = reject;
-      const end = () => {
-        signal?.removeEventListener("abort", stop);
-        link.end();
-      };
-      const stop = () => {
-        fail(signal.reason);
-        link.up.pass(() => {
-          end();
-          abort.abort();
-        });
-      };
-      const broken = (error) => {
-        end();
-        fail(error);
-      };
-      const link = new Link(network, "fetch", () => {
-        abort.abort();
-        broken(new TypeError("the network broke"));
-      });
-      const relay = (answer) => {
-        const { status, statusText, headers } = answer;
-        const body = BODILESS.includes(status) ? null : answer.body; // Firefox has an empty one for 204
-        if (!body) end();
-        resolve(new Response(body && relayed(body), { status, statusText, headers }));
-      };
-      const relayed = (body) => {
-        const reader = body.getReader();
-        const start = (controller) => {
-          fail = (error) => controller.error(error);
-          const step = ({ done, value }) => {
-            link.down.pass(() => {
-              if (!done) return controller.enqueue(value);
-              end();
-              controller.close();
-            });
-            if (!done) read();
-          };
-          const read = () => reader.read().then(step, (error) => link.down.pass(() => broken(error)));
-          read();
-        };
-        return new ReadableStream({ start, cancel: () => (end(), abort.abort()) });
-      };
-      signal?.addEventListener("abort", stop);
-      link.up.pass(() => {
-        fetch(address, { ...options, signal: abort.signal }).then(
-          (answer) => link.down.pass(() => relay(answer)),
-          (error) => link.down.pass(() => broken(error)),
-        );
-      });
-      if (signal?.aborted) stop();
-    });
+  (address, options = {}) =>
+    new Promise((resolve, reject) => new Request(network, address, options, resolve, reject));
 
 /** As much of a document as scripts of a JSONP wire need. */
 const documentOf = (network) => ({

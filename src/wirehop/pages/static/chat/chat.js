@@ -111,12 +111,13 @@ function subscribe({ isAnew }) {
 
 async function readHistory(channel, isHere, { isAnew }) {
   const list = byTestId("messages");
+  if (isAnew) messages.beginAnew();
   list.setAttribute("aria-busy", "true"); // a screen reader should not read a hundred messages aloud
   try {
     const { publications = [] } = await channel.history({ limit: HISTORY, reverse: true });
     if (!isHere()) return;
-    if (isAnew) messages.forgetArrived();
     for (const publication of publications.reverse()) received(publication, { isLive: false });
+    if (isAnew) messages.forgetEarlier();
     messages.showEmpty(`Welcome to #${room}`, "Nothing has been said here yet. Share the link, or write the first message.");
     messages.scrollToEnd();
   } catch (error) {
