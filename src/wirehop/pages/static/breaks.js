@@ -9,7 +9,6 @@
 export const SLOW_MILLISECONDS = 400; // each way
 export const TUNNEL_MILLISECONDS = 10_000;
 const MOST_WAITING = 10_000; // pieces that are under way in one direction; beyond it the connection breaks
-const BODILESS = [204, 205, 304]; // HTTP status codes
 const BROKEN = 1006;
 const LEFT = 4000;
 
@@ -222,7 +221,10 @@ const eventSourceOf = (network) =>
     }
   };
 
-/** One request: `fail` ends it towards the page, whether its answer is there already or not. */
+/**
+ * One request, answered with as much of a response as the SDK needs. `fail` ends it towards the page, whether its
+ * answer is there already or not.
+ */
 class Request {
   #abort = new AbortController();
   #isOver = false;
@@ -268,10 +270,10 @@ class Request {
 
   #answered(answer) {
     if (this.#isOver) return;
-    const { status, statusText, headers } = answer;
-    const body = BODILESS.includes(status) ? null : answer.body; // Firefox has an empty one for 204
+    const { ok, status, statusText, headers } = answer;
+    const body = answer.body && this.#relayed(answer.body.getReader());
     if (!body) this.#done();
-    this.resolve(new Response(body && this.#relayed(body.getReader()), { status, statusText, headers }));
+    this.resolve({ ok, status, statusText, headers, body, json: async () => JSON.parse(await textOf(body)) });
   }
 
   #done() {
@@ -306,6 +308,17 @@ class Request {
   }
 }
 
+/** Not by a `Response`: Firefox reports a stream that breaks under it as an error of the page. */
+async function textOf(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text;
+    text += value;
+  }
+}
+
 const fetchOf =
   (network) =>
   (address, options = {}) =>
@@ -319,13 +332,14 @@ const documentOf = (network) => ({
   createElement: (tag) => document.createElement(tag),
   head: {
     append(script) {
-      const failed = script.onerror;
-      const link = new Link(network, "jsonp", failed);
+      const { onload, onerror } = script;
+      const link = new Link(network, "jsonp", () => onerror?.());
       const name = new URL(script.src).searchParams.get("callback");
       const take = window[name];
       window[name] = (answer) => link.down.pass(() => take(answer));
-      script.onerror = () => link.down.pass(() => link.break());
-      script.onload = () => link.down.pass(() => link.end());
+      script.onerror = () => link.down.pass(() => onerror?.());
+      script.onload = () => link.down.pass(() => onload?.());
+      for (const type of ["load", "error"]) script.addEventListener(type, () => link.down.pass(() => link.end()));
       link.up.pass(() => document.head.append(script));
     },
   },

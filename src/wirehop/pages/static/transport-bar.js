@@ -147,12 +147,10 @@ class TransportBar {
 
   async #ping() {
     if (this.#isPinging || this.client.state !== "live" || performance.now() < this.#pingAt) return;
-    const { client } = this;
     this.#isPinging = true;
     this.#pingAt = performance.now() + PING_EVERY;
     try {
-      const seconds = await client.ping();
-      if (client === this.client) setText(this.roundTrip.value, duration(seconds));
+      await this.client.ping();
     } catch {
       // the client was closed; the state says why
     } finally {
@@ -176,7 +174,8 @@ class TransportBar {
 
   #show() {
     this.#isDue = false;
-    const { current, why, silence, wires } = this.client.wires();
+    const { current, why, wires } = this.client.wires();
+    const { roundTrip, silence } = wires.find(({ transport }) => transport === current) ?? {};
     const { tally } = this;
     Object.assign(this.host.dataset, { wire: current, choice: this.choice, session: this.client.id });
     this.host.style.setProperty("--wire", color(current));
@@ -184,6 +183,7 @@ class TransportBar {
     const reason = this.#reason(current, named(why), wires);
     setText(this.why, reason);
     this.why.title = reason;
+    setText(this.roundTrip.value, duration(roundTrip));
     setText(this.silence.value, current ? `${silence.toFixed(silence < 10 ? 1 : 0)} s ago` : "–");
     this.silence.part.classList.toggle("bad", silence > LONG_SILENCE);
     const counts = { received: tally.received, doubled: tally.doubled, missing: tally.missing, resumes: this.#resumesBefore + this.client.moves };
