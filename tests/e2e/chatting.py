@@ -90,8 +90,8 @@ class Chat:
 
     def wait_count(self, name: str, least: int, seconds: float = 30.0) -> None:
         """Until the bar has counted so many."""
-        expression = f"""([name, least]) =>
-            Number(document.querySelector(`[data-testid=count-${{name}}]`).textContent) >= least"""
+        expression = """([name, least]) =>
+            Number(document.querySelector(`[data-testid=count-${name}]`).textContent) >= least"""
         try:
             wait(self.page, expression, [name, least], seconds=seconds)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""The transport bar and the break menu of the demo pages: every wire by choice, and every break survived by the count."""
+"""The transport bar and the break menu of the demo pages: every wire by choice, every break survived by the count."""
 
 import pytest
 from playwright.sync_api import Browser, expect
