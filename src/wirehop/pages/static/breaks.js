@@ -333,7 +333,10 @@ const documentOf = (network) => ({
   head: {
     append(script) {
       const { onload, onerror } = script;
-      const link = new Link(network, "jsonp", () => onerror?.());
+      const link = new Link(network, "jsonp", () => {
+        onerror?.();
+        setTimeout(() => (window[name] = () => delete window[name])); // a script that runs cannot be stopped
+      });
       const name = new URL(script.src).searchParams.get("callback");
       const take = window[name];
       window[name] = (answer) => link.down.pass(() => take(answer));
