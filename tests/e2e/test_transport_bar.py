@@ -12,7 +12,8 @@ PHONE = {"width": 390, "height": 844}
 BACK_SECONDS = 60.0  # a tunnel, and a backoff behind it on a busy machine
 
 IN_A_TUNNEL = """async () => {
-    const left = () => Number(/Tunnel (\\d+) s/.exec(document.querySelector("[data-testid=breaks]").textContent)?.[1] ?? 0);
+    const button = document.querySelector("[data-testid=breaks]");
+    const left = () => Number(/Tunnel (\\d+) s/.exec(button.textContent)?.[1] ?? 0);
     const counted = async least => {
         while (left() > least) await new Promise(done => setTimeout(done, 20));
         return document.querySelector("[data-testid=count-received]").textContent;
