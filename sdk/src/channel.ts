@@ -39,6 +39,11 @@ export class Channel<T = unknown> extends Emitter<ChannelEvents<T>> implements A
     return this._client.positionOf(this.name);
   }
 
+  /** Publications that the server sent again (after a move, say) and that nobody here has seen twice. */
+  get duplicates(): number {
+    return this._client.duplicatesOf(this.name);
+  }
+
   /** Publish; the position it got. With `key` it is done once, however often it is tried. */
   publish(data: T, options: { key?: string; event?: string } = {}): Promise<Position | undefined> {
     return this._client.publish(this.name, data, options);

@@ -69,12 +69,13 @@ export class Client extends Emitter<ClientEvents> {
   private readonly _memory: Memory | undefined;
   private readonly _known: Record<string, Position>;
   private readonly _ends: (() => void)[] = [];
+  private readonly _context: WireContext;
   private _wasLive = false;
 
   /** @internal */
   constructor(url: string | URL, options: ConnectOptions) {
     super();
-    const context = contextOf(url, options.context);
+    const context = (this._context = contextOf(url, options.context));
     const offered = offeredWires(options.wires, context);
     const hear = (output: Output) => this._hear(output);
     const own = (notShared?: string) => new OwnConversation(context, offered, options, hear, notShared);
@@ -132,9 +133,22 @@ export class Client extends Emitter<ClientEvents> {
     return this._conversation.wires().role;
   }
 
-  /** What was measured of each kind of wire, and why this one was chosen. */
+  /** What was measured of each kind of wire that is possible here, and why this one was chosen. */
   wires(): WiresReport {
     return this._conversation.wires();
+  }
+
+  /** From now on use these (as the option `wires`): the session moves, unless the current wire is the best of them. */
+  use(wires: NonNullable<ConnectOptions["wires"]>): void {
+    this._conversation.use(offeredWires(wires, this._context));
+  }
+
+  /** Seconds that an answer takes over the current wire. */
+  async ping(): Promise<number> {
+    const { clock } = this._context;
+    const began = clock.now();
+    await this._ask({ ping: {} });
+    return clock.now() - began;
   }
 
   /** Go on over another wire: one of `to` (none: any other), beside the current one until it is confirmed. */
@@ -216,6 +230,11 @@ export class Client extends Emitter<ClientEvents> {
   /** @internal */
   positionOf(channel: string): Position | undefined {
     return this._conversation.positionOf(channel);
+  }
+
+  /** @internal */
+  duplicatesOf(channel: string): number {
+    return this._conversation.duplicatesOf(channel);
   }
 
   // ---- inside

@@ -24,6 +24,8 @@ export interface Conversation {
   wires(): WiresReport;
   positionOf(channel: string): Position | undefined;
   positions(): Record<string, Position>;
+  /** Publications that came to this page once more, and went no further. */
+  duplicatesOf(channel: string): number;
   /** Before `connect`: the session to go on with. */
   restore(token: string): void;
   connect(): void;
@@ -34,6 +36,8 @@ export interface Conversation {
   /** The page answers calls of this method. */
   offer(method: string): void;
   move(to: string[], reason: string): void;
+  /** From now on use these wires. */
+  use(wires: string[]): void;
   cut(): void;
   wake(): void;
   /** The network may be gone. */
@@ -95,6 +99,9 @@ export class Deferred implements Conversation {
   positions(): Record<string, Position> {
     return this._there?.positions() ?? this._positions;
   }
+  duplicatesOf(channel: string): number {
+    return this._there?.duplicatesOf(channel) ?? 0;
+  }
   restore(token: string): void {
     this._kept = token;
     this._then((there) => there.restore(token));
@@ -125,6 +132,9 @@ export class Deferred implements Conversation {
   }
   move(to: string[], reason: string): void {
     this._there?.move(to, reason);
+  }
+  use(wires: string[]): void {
+    this._then((there) => there.use(wires));
   }
   cut(): void {
     this._there?.cut();

@@ -113,10 +113,10 @@ export class Driver {
       return;
     }
     const better = this.chooser.better(transport);
-    if (better) this._go(better, `better than ${transport}`);
+    if (better) this._go(better);
   }
 
-  private _go(to: string, reason: string): void {
+  private _go(to: string, reason = this.chooser.isFree ? `better than ${this.transport}` : "it was asked for"): void {
     this.run((now) => this.machine.move([to], now, reason));
   }
 
@@ -136,6 +136,7 @@ export class Driver {
         return;
       case "moved":
         if (output.resumed) this.moves++;
+        if (!this.chooser.allows(this.transport)) this._go(this.chooser.next(this.transport));
         break;
       case "trial_failed":
         this.failedMoves++;
@@ -148,8 +149,7 @@ export class Driver {
   }
 
   private async _open(number: number, to: string[], why: string): Promise<void> {
-    const offered = this.chooser.report().map((each) => each.transport);
-    const wished = to.filter((each) => offered.includes(each));
+    const wished = to.filter((each) => this.chooser.allows(each));
     const current = this.transport;
     const names = wished.length ? wished.slice(0, 1) : why ? [this.chooser.next(current)] : this.chooser.first();
     const race = new Race(
@@ -265,6 +265,13 @@ export class Driver {
     } catch {
       // the server says what it makes of it
     }
+  }
+
+  /** Other wires are to be used from now on. */
+  offer(transports: string[]): void {
+    this.chooser.offer(transports);
+    this._look(this._context.clock.now());
+    this._arm();
   }
 
   /** What was measured of each kind of wire. */

@@ -32,6 +32,7 @@ export class OwnConversation implements Conversation {
   private readonly _driver: Driver;
   private readonly _chooser: Chooser;
   private readonly _calls = new Map<number, Settle>();
+  private _offers: Record<string, string> | undefined;
 
   /** `offered` are the wires that may be used; `drained` is called after each change. */
   constructor(
@@ -54,6 +55,7 @@ export class OwnConversation implements Conversation {
     );
     this._chooser = new Chooser({
       offered,
+      possible: ORDER.filter((each) => isPossible(each, context)),
       origin: context.base.origin,
       storage: storageOf("localStorage"),
       now: () => context.clock.now(),
@@ -92,7 +94,12 @@ export class OwnConversation implements Conversation {
 
   wires(): WiresReport {
     const { why } = this._chooser;
-    return { current: this.transport, why, wires: this._driver.report(), role: "alone", notShared: this._notShared };
+    const offers = (this._offers = this._machine.result?.wh?.wires ?? this._offers);
+    const wires = this._driver.report().map((each) => ({
+      ...each,
+      offered: offers && each.transport.replace(/.*-/, "") in offers, // long and short polls are one to it
+    }));
+    return { current: this.transport, why, wires, role: "alone", notShared: this._notShared };
   }
 
   positionOf(channel: string): Position | undefined {
@@ -105,6 +112,10 @@ export class OwnConversation implements Conversation {
       if (position) positions[channel] = position;
     }
     return positions;
+  }
+
+  duplicatesOf(channel: string): number {
+    return this._machine.subscriptions.get(channel)?.duplicates ?? 0;
   }
 
   restore(token: string): void {
@@ -137,6 +148,10 @@ export class OwnConversation implements Conversation {
 
   move(to: string[], reason: string): void {
     this._driver.run((now) => this._machine.move(to, now, reason));
+  }
+
+  use(wires: string[]): void {
+    this._driver.offer(wires);
   }
 
   cut(): void {

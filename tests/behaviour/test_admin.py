@@ -182,7 +182,15 @@ async def test_without_a_password_there_is_no_page() -> None:
 
 @pytest.mark.asyncio
 async def test_the_page_and_what_it_needs_are_served_without_dev_and_nothing_else(server: Server) -> None:
-    for path in ("/admin/", "/admin/admin.js", "/admin/admin.css", "/style.css", "/ui.js", "/client.js", "/icon.svg"):
+    for path in (
+        "/admin/",
+        "/admin/admin.js",
+        "/admin/admin.css",
+        "/style.css",
+        "/ui.js",
+        "/sdk/wirehop.js",
+        "/icon.svg",
+    ):
         answer = await server.request("GET", path)
         assert answer.status == 200, path
     answer = await server.request("GET", "/admin/")

@@ -6,15 +6,18 @@ from playwright.sync_api import Browser, Page
 
 from .watching import OpenPage, wait
 
+CHOICES = ("auto", "websocket", "stream", "sse", "long-poll", "short-poll", "jsonp")
 WIRES = ("websocket", "sse", "long-poll", "short-poll", "jsonp")
 LABELS = {
     "websocket": "WebSocket",
+    "stream": "Stream",
     "sse": "SSE",
     "long-poll": "Long poll",
     "short-poll": "Short poll",
     "jsonp": "JSONP",
 }
 
+_BAR = "document.querySelector('[data-testid=transport]')"
 _STATE = "document.querySelector('[data-testid=state]')"
 _TEXTS = "[...document.querySelectorAll('[data-testid=messages] .message .text')].map(node => node.textContent)"
 
@@ -59,11 +62,48 @@ class Chat:
         return self.page.evaluate(f"{_STATE}?.textContent + ' | ' + {_STATE}?.title")
 
     def switch(self, wire: str) -> None:
-        """Choose another wire."""
+        """Choose another wire, and be on it in the same session."""
         if wire != self.wire:
+            session = self.session
             self.page.get_by_test_id(f"wire-{wire}").click()
             self.wire = wire
-            self.wait_live()
+            self.wait_wire(wire)
+            assert self.session == session, f"{self.name} has another session on {wire}"
+            assert self.state.startswith("live"), self.state
+
+    def wait_wire(self, *wires: str, seconds: float = 30.0) -> None:
+        """Until the page is on one of these wires."""
+        try:
+            wait(self.page, f"wires => wires.includes({_BAR}.dataset.wire)", list(wires), seconds=seconds)
+        except Exception as error:
+            bar = self.page.get_by_test_id("transport").inner_text()
+            raise AssertionError(f"{self.name} is not on {wires}: {bar!r}, {self.state}") from error
+
+    @property
+    def session(self) -> str:
+        """Its public id."""
+        return self.page.evaluate(f"{_BAR}.dataset.session")
+
+    def count(self, name: str) -> int:
+        """What the bar has counted: received, doubled, missing, resumes."""
+        return int(self.page.get_by_test_id(f"count-{name}").inner_text())
+
+    def wait_count(self, name: str, least: int, seconds: float = 30.0) -> None:
+        """Until the bar has counted so many."""
+        expression = """([name, least]) =>
+            Number(document.querySelector(`[data-testid=count-${name}]`).textContent) >= least"""
+        try:
+            wait(self.page, expression, [name, least], seconds=seconds)
+        except Exception as error:
+            bar = self.page.get_by_test_id("transport").inner_text()
+            raise AssertionError(f"{self.name} has not counted {least} {name}: {bar!r}, {self.state}") from error
+
+    def break_it(self, what: str) -> None:
+        """An item of the break menu: cut, tunnel, slow, websocket."""
+        self.page.get_by_test_id("breaks").click()
+        self.page.get_by_test_id(f"break-{what}").click()
+        if what in ("slow", "websocket"):  # switches leave the menu open
+            self.page.keyboard.press("Escape")
 
     def enter(self, room: str) -> None:
         """Go to another room."""

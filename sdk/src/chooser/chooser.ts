@@ -5,7 +5,8 @@
  * took long, and much more where a proxy was seen to hold its bytes back. Half of it is forgotten in two minutes, so
  * nothing demotes for good. What worked last is remembered per origin for a week and comes first; otherwise the
  * cheapest does. From a worse wire the better one is tried again, beside it, and takes over only if that works; each
- * such try makes the next one rarer, and to go down takes more than to go up (hysteresis). It does no I/O.
+ * such try makes the next one rarer, and to go down takes more than to go up (hysteresis). All wires that are possible
+ * are known here; which of them are offered, to be used, can change. It does no I/O.
  */
 
 import type { Measured } from "../wire.js";
@@ -16,6 +17,8 @@ const WEEK = 7 * 86_400;
 const HALF_LIFE = 120;
 const FIRST_PROBE = 30;
 const LAST_PROBE = 600;
+/** After others were offered: for those that do not come at once. */
+const SOON_PROBE = 6;
 /** An answer that took so many seconds is a stall. */
 const STALL = 2;
 /** What trouble counts for where a wire is to be tried again. */
@@ -27,6 +30,8 @@ const FAILED = 4;
 
 export interface WireReport {
   transport: string;
+  /** Whether it may be used. */
+  allowed: boolean;
   cost: number;
   connected: number;
   failed: number;
@@ -48,6 +53,8 @@ interface Seen extends WireReport {
 
 export interface ChooserOptions {
   offered: string[];
+  /** The others are known, and not used until they are offered. */
+  possible?: string[];
   origin: string;
   storage?: Pick<Storage, "getItem" | "setItem"> | undefined;
   now(): number;
@@ -64,13 +71,16 @@ export class Chooser {
   /** The first of the race that is on. */
   private _tried = "";
   private _probe = FIRST_PROBE;
+  private _offered: string[];
   /** When to ask for a better one. */
   probeAt: number;
 
   constructor(private readonly _options: ChooserOptions) {
-    for (const transport of _options.offered) {
+    this._offered = _options.offered;
+    for (const transport of _options.possible ?? _options.offered) {
       this._seen.set(transport, {
         transport,
+        allowed: false,
         cost: 0,
         connected: 0,
         failed: 0,
@@ -89,11 +99,27 @@ export class Chooser {
     this._remembered = this._recall();
   }
 
+  /** From now on these. `better` says at once whether another one is due. */
+  offer(transports: string[]): void {
+    this._offered = transports;
+    this._probe = SOON_PROBE;
+    this.probeAt = this._options.now();
+  }
+
+  allows(transport: string): boolean {
+    return this._offered.includes(transport);
+  }
+
+  /** Whether there is anything to choose. */
+  get isFree(): boolean {
+    return this._offered.length > 1;
+  }
+
   /** What to start on, and what races with it where that fails or is slow. */
   first(): string[] {
     const known = this._remembered;
     const order = this._order();
-    if (known) order.unshift(...order.splice(order.indexOf(known), 1));
+    if (order.includes(known)) order.unshift(...order.splice(order.indexOf(known), 1));
     const best = (this._tried = order[0]!);
     this.why = best === known ? "it worked here the last time" : this._cheap(best);
     return order.slice(0, 3);
@@ -106,7 +132,8 @@ export class Chooser {
 
   /** The best one besides the given (a move that nobody said where to). */
   next(after: string): string {
-    return this._order().find((each) => each !== after) ?? after;
+    const order = this._order();
+    return order.find((each) => each !== after) ?? order[0]!;
   }
 
   connected(transport: string, seconds: number): void {
@@ -117,6 +144,7 @@ export class Chooser {
     if (this._tried && this._tried !== transport) this.why = this._cheap(transport);
     this._tried = "";
     this._charge(seen, seconds > 2 ? 0.5 : -this._troubleOf(seen) / 2);
+    if (!this.isFree) return; // nothing was chosen that could be remembered
     this._remembered = transport;
     try {
       this._options.storage?.setItem(this._key, JSON.stringify({ transport, until: this._options.wall() + WEEK }));
@@ -158,8 +186,8 @@ export class Chooser {
     const now = this._options.now();
     if (now < this.probeAt) return undefined;
     const cost = (each: string) => this._cost(each, FORGIVEN) + (rank(each) < rank(current) ? UP : DOWN);
-    const [best] = [...this._seen.keys()].filter((each) => each !== current).sort((a, b) => cost(a) - cost(b));
-    const isBetter = best && cost(best) < this._cost(current);
+    const [best] = this._offered.filter((each) => each !== current).sort((a, b) => cost(a) - cost(b));
+    const isBetter = best && (cost(best) < this._cost(current) || !this.allows(current));
     if (isBetter) this._probe = Math.min(LAST_PROBE, this._probe * 2);
     else if (!best || rank(best) > rank(current)) this._probe = Math.max(FIRST_PROBE, this._probe / 2); // the best holds
     this.probeAt = now + this._pause();
@@ -169,6 +197,7 @@ export class Chooser {
   report(): WireReport[] {
     return [...this._seen.values()].map(({ trouble: _trouble, troubleAt: _at, ...seen }) => ({
       ...seen,
+      allowed: this.allows(seen.transport),
       cost: Math.round(this._cost(seen.transport) * 100) / 100,
     }));
   }
@@ -178,7 +207,7 @@ export class Chooser {
   }
 
   private _order(): string[] {
-    return [...this._seen.keys()].sort((a, b) => this._cost(a) - this._cost(b));
+    return [...this._offered].sort((a, b) => this._cost(a) - this._cost(b));
   }
 
   private _cost(transport: string, share = 1): number {

@@ -506,7 +506,10 @@ export class Machine {
     this._leaving = [];
     this._called = 0;
     for (const sent of lost) if (sent.call) this._fail(sent.call, OUTCOME_UNKNOWN, "the outcome is not known");
-    for (const each of this.subscriptions.values()) each.state = "wanted";
+    for (const each of this.subscriptions.values()) {
+      each.state = "wanted";
+      each.rev = 0; // of presence; the next session may be another server's
+    }
   }
 
   // ---- commands
@@ -611,7 +614,7 @@ export class Machine {
     } else if (reply.error) this._drop(subscription, reply.error.code, reply.error.message);
     else if (reply.subscribe) {
       this._grant(link, subscription, reply.subscribe);
-      if (subscription.joinLeave && !subscription.members) this._readPresence(subscription);
+      if (subscription.joinLeave && !(subscription.members && subscription.rev)) this._readPresence(subscription);
     }
   }
 

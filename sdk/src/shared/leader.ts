@@ -102,6 +102,8 @@ export class Leader {
         return this._own.answer(message.number, message.data, message.error);
       case "move":
         return this._own.move(message.to, message.reason);
+      case "use":
+        return this._own.use(message.wires);
       case "cut":
         return this._own.cut();
       case "wake":

@@ -31,6 +31,7 @@ export type Up = { tab: string; term: number } & (
   | { up: "offer"; method: string }
   | { up: "answer"; number: number; data: unknown; error: ReplyError | undefined }
   | { up: "move"; to: string[]; reason: string }
+  | { up: "use"; wires: string[] }
   | { up: "cut" | "wake" | "bye" }
 );
 

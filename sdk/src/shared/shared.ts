@@ -83,6 +83,9 @@ class SharedConversation implements Conversation {
   positions(): Record<string, Position> {
     return this._tab.positions();
   }
+  duplicatesOf(channel: string): number {
+    return this._tab.duplicatesOf(channel);
+  }
   restore(token: string): void {
     this._kept = token;
   }
@@ -106,6 +109,9 @@ class SharedConversation implements Conversation {
   }
   move(to: string[], reason: string): void {
     this._tab.urge({ up: "move", to, reason });
+  }
+  use(wires: string[]): void {
+    this._tab.urge({ up: "use", wires });
   }
   cut(): void {
     this._tab.urge({ up: "cut" });

@@ -22,6 +22,7 @@ const CALLS = 256;
 
 interface Held extends Want {
   isLive: boolean;
+  duplicates: number;
 }
 
 interface Asked {
@@ -46,7 +47,6 @@ export class Tab {
   term = 0;
   standing: Standing;
   known: Known = { token: "", term: 0, version: 0 };
-  duplicates = 0;
   readonly calls = new Map<number, Called>();
   private readonly _held = new Map<string, Held>();
   private readonly _methods = new Set<string>();
@@ -77,6 +77,10 @@ export class Tab {
     return this._held.get(channel)?.position;
   }
 
+  duplicatesOf(channel: string): number {
+    return this._held.get(channel)?.duplicates ?? 0;
+  }
+
   positions(): Record<string, Position> {
     const found: Record<string, Position> = {};
     for (const { channel, position } of this._held.values()) if (position) found[channel] = position;
@@ -95,7 +99,7 @@ export class Tab {
       wasLive: position !== undefined,
       isByServer: false,
     };
-    this._held.set(channel, { ...want, isLive: false });
+    this._held.set(channel, { ...want, isLive: false, duplicates: 0 });
     this._up({ up: "want", want });
   }
 
@@ -128,7 +132,7 @@ export class Tab {
   }
 
   /** Something that is worth nothing to a later leader. */
-  urge(message: Bare<Extract<Up, { up: "move" | "cut" | "wake" | "bye" }>, "tab" | "term">): void {
+  urge(message: Bare<Extract<Up, { up: "move" | "use" | "cut" | "wake" | "bye" }>, "tab" | "term">): void {
     this._up(message);
   }
 
@@ -204,7 +208,7 @@ export class Tab {
   }
 
   private _hello(): void {
-    const wants = [...this._held.values()].map(({ isLive: _, ...want }) => want);
+    const wants = [...this._held.values()].map(({ isLive: _live, duplicates: _duplicates, ...want }) => want);
     const calls = [...this.calls].filter(([, { isMine }]) => isMine).map(([number]) => number);
     this._up({ up: "hello", wants, methods: [...this._methods], calls, known: this.known }, true);
   }
@@ -231,7 +235,7 @@ export class Tab {
     let held = this._held.get(channel);
     if (!held && !number) {
       const want = { channel, number, position: undefined, joinLeave: false, wasLive: false, isByServer: byServer };
-      this._held.set(channel, (held = { ...want, isLive: false }));
+      this._held.set(channel, (held = { ...want, isLive: false, duplicates: 0 }));
     }
     if (held?.number === number && !held.isLive) {
       this._grant(held, message.recovered, message.position, message.publications);
@@ -247,7 +251,7 @@ export class Tab {
     const { channel, position: before, isByServer: byServer } = held;
     const isSame = !!before && before.epoch === position?.epoch;
     const fresh = publications.filter(({ offset = 0 }) => !isSame || !offset || offset > before.offset);
-    this.duplicates += publications.length - fresh.length;
+    held.duplicates += publications.length - fresh.length;
     if (position) {
       // history may have read further than the leader has heard
       const offset = Math.max(position.offset, isSame ? before.offset : 0, fresh[fresh.length - 1]?.offset ?? 0);
@@ -265,7 +269,7 @@ export class Tab {
     if (offset && held.position) {
       if (epoch !== held.position.epoch) return;
       if (offset <= held.position.offset) {
-        this.duplicates++;
+        held.duplicates++;
         return;
       }
       held.position = { epoch, offset };

@@ -1,5 +1,6 @@
 /** Polls as scripts, for pages that can load nothing else. Never by cookie. */
 
+import type { Command } from "../wire.js";
 import { PollWire, type PollAnswer } from "./poll.js";
 
 let count = 0;
@@ -8,6 +9,14 @@ export class JsonpWire extends PollWire {
   readonly transport = "jsonp";
   protected override readonly _wait = 20;
   protected override readonly _most = 3_000;
+
+  /** A script that is held would hold the page's own `load` too: the first one waits for that. */
+  protected override _start(connect: Command): void {
+    const begin = () => this._listener && super._start(connect);
+    const { readyState } = this._context.document!;
+    if (readyState !== "loading" && readyState !== "interactive") begin();
+    else addEventListener("load", () => setTimeout(begin), { once: true });
+  }
 
   protected _travel(body: string, seconds: number): Promise<PollAnswer> {
     const { clock, document } = this._context;

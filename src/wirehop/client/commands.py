@@ -104,7 +104,7 @@ class ClientCommands:
         channel = self._subscriptions.asked(reply.id)
         if channel is not None:
             live = self._subscriptions.answered(link, channel, reply, now)
-            if live is not None and live.members is None:
+            if live is not None and (live.members is None or not live.rev):
                 self.read_presence(live)
         elif not self._presence.answered(reply) and sent.call:
             self._out.append(Answered(sent.call, reply))

@@ -62,5 +62,7 @@ class ClientPresence:
         return True
 
     def forget(self) -> None:
-        """What was asked will not be answered."""
+        """What was asked will not be answered, and the next session may be another server's: its changes count anew."""
         self._reading.clear()
+        for subscription in self._by_channel.values():
+            subscription.rev = 0

@@ -57,6 +57,7 @@ declare class Client extends Emitter<ClientEvents> {
     private readonly _memory;
     private readonly _known;
     private readonly _ends;
+    private readonly _context;
     private _wasLive;
     private _share;
     /** The session's public id; empty without a connection. */
@@ -67,8 +68,12 @@ declare class Client extends Emitter<ClientEvents> {
     get moves(): number;
     /** Whose the connection is: `alone` where it is not shared, else `leader` (this tab's) or `follower` (another's). */
     get role(): Role;
-    /** What was measured of each kind of wire, and why this one was chosen. */
+    /** What was measured of each kind of wire that is possible here, and why this one was chosen. */
     wires(): WiresReport;
+    /** From now on use these (as the option `wires`): the session moves, unless the current wire is the best of them. */
+    use(wires: NonNullable<ConnectOptions["wires"]>): void;
+    /** Seconds that an answer takes over the current wire. */
+    ping(): Promise<number>;
     /** Go on over another wire: one of `to` (none: any other), beside the current one until it is confirmed. */
     move(...to: Transport[]): void;
     /** Subscribe: from `position` where one is known, else from now on. The same name gives the same channel. */
@@ -136,6 +141,8 @@ declare class Channel<T = unknown> extends Emitter<ChannelEvents<T>> implements 
     dropped: number;
     /** After the last publication that was received. */
     get position(): Position | undefined;
+    /** Publications that the server sent again (after a move, say) and that nobody here has seen twice. */
+    get duplicates(): number;
     /** Publish; the position it got. With `key` it is done once, however often it is tried. */
     publish(data: T, options?: {
         key?: string;
@@ -411,11 +418,14 @@ interface Reply {
 
 /** Whose the connection is: this tab's alone; this tab's, for others too; another tab's. */
 type Role = "alone" | "leader" | "follower";
-/** What was measured of each kind of wire, and why this one was chosen. */
+/** What was measured of each kind of wire that is possible here, and why this one was chosen. */
 interface WiresReport {
     current: string;
     why: string;
-    wires: WireReport[];
+    /** `offered`: whether the server has it (undefined: not known before the first connect). */
+    wires: (WireReport & {
+        offered?: boolean | undefined;
+    })[];
     role: Role;
     /** Why `shared` was asked for and is not to be had; else empty. */
     notShared: string;
@@ -424,6 +434,8 @@ interface WiresReport {
 declare const ORDER: string[];
 interface WireReport {
     transport: string;
+    /** Whether it may be used. */
+    allowed: boolean;
     cost: number;
     connected: number;
     failed: number;
@@ -439,6 +451,8 @@ interface WireReport {
 }
 interface ChooserOptions {
     offered: string[];
+    /** The others are known, and not used until they are offered. */
+    possible?: string[];
     origin: string;
     storage?: Pick<Storage, "getItem" | "setItem"> | undefined;
     now(): number;
@@ -455,9 +469,15 @@ declare class Chooser {
     /** The first of the race that is on. */
     private _tried;
     private _probe;
+    private _offered;
     /** When to ask for a better one. */
     probeAt: number;
     constructor(_options: ChooserOptions);
+    /** From now on these. `better` says at once whether another one is due. */
+    offer(transports: string[]): void;
+    allows(transport: string): boolean;
+    /** Whether there is anything to choose. */
+    get isFree(): boolean;
     /** What to start on, and what races with it where that fails or is slow. */
     first(): string[];
     /** Seconds after which the next wire joins the first: more where that is known to take its time. */

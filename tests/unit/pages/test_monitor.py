@@ -147,5 +147,5 @@ async def test_without_psutil_the_page_is_told_what_to_install(monkeypatch: pyte
 
 
 def test_the_static_directory_holds_the_pages() -> None:
-    for page in ("index.html", "chat/index.html", "monitor/index.html", "client.js", "style.css"):
+    for page in ("index.html", "chat/index.html", "monitor/index.html", "transport-bar.js", "style.css"):
         assert (STATIC / page).is_file()

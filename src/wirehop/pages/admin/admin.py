@@ -46,9 +46,9 @@ PAGE_HEADERS: Headers = (
     ("Referrer-Policy", "no-referrer"),
 )
 """For whoever serves the page's files."""
-SHARED_FILES = frozenset({"/style.css", "/theme.js", "/ui.js", "/client.js", "/wires.js", "/icon.svg"})
+SHARED_FILES = frozenset({"/style.css", "/theme.js", "/ui.js", "/icon.svg"})
 """What the page uses beside its own directory."""
-WIRES = (("websocket", "websocket"), ("sse", "sse"), ("poll", "long-poll"))
+WIRES = (("websocket", "websocket"), ("stream", "stream"), ("sse", "sse"), ("poll", "long-poll"))
 """What the page may follow channels over: the name in the settings, and the page's name."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -1,9 +1,11 @@
-// Parts that the pages share: making elements, remembering choices, the wire picker and the state of the connection.
+// Parts that the pages share: making elements, remembering choices, panels, and the state of the connection.
 
-import { TRANSPORTS } from "./wires.js";
+/** The server begins where this file lies, at whatever prefix. */
+export const SERVER = new URL(".", import.meta.url).href;
 
 export const WIRE_LABELS = {
   "websocket": "WebSocket",
+  "stream": "Stream",
   "sse": "SSE",
   "long-poll": "Long poll",
   "short-poll": "Short poll",
@@ -25,6 +27,16 @@ export function element(tag, { dataset = {}, style = {}, ...properties } = {}, .
 
 export const byTestId = (id) => document.querySelector(`[data-testid="${id}"]`);
 
+/** Change a text only if it is another one: nothing is drawn anew for nothing. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Random letters and digits. Not crypto.randomUUID: a page on plain HTTP in the local network has none. */
+export function randomId(bytes = 12) {
+  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** localStorage that is allowed to be missing, full, or somebody else's. Values are JSON. */
 export const memory = {
   read(key, fallback) {
@@ -43,45 +55,54 @@ export const memory = {
   },
 };
 
-/** The wire to begin with: `?wire=sse` in the address, else the last choice, else WebSocket. */
-export function firstWire() {
-  const wanted = new URLSearchParams(location.search).get("wire") ?? memory.read("wire", "websocket");
-  return TRANSPORTS.includes(wanted) ? wanted : "websocket";
-}
-
-/** A segmented control of radio buttons: arrow keys and screen readers work as they do everywhere. */
-export function mountWirePicker(host, client) {
-  const option = (wire) => {
-    const radio = element("input", { type: "radio", name: "wire", value: wire, checked: wire === client.transport });
-    const label = element("label", { dataset: { testid: `wire-${wire}` } }, radio, element("span", {}, WIRE_LABELS[wire]));
-    label.style.setProperty("--wire", `var(--wire-${wire})`);
-    return label;
+/** A panel that the button opens, below it; on a phone at the lower edge (style.css). Escape and a click elsewhere close it. */
+export function mountPanel(button, panel) {
+  panel.popover = "auto";
+  button.popoverTargetElement = panel;
+  const place = () => {
+    const { left, right, bottom } = button.getBoundingClientRect();
+    const width = document.documentElement.clientWidth;
+    const wanted = left + right < width ? left : right - panel.offsetWidth; // along the edge that is nearer
+    panel.style.setProperty("--left", `${Math.max(12, Math.min(wanted, width - panel.offsetWidth - 12))}px`);
+    panel.style.setProperty("--top", `${bottom + 8}px`);
   };
-  host.replaceChildren(...TRANSPORTS.map(option));
-  host.addEventListener("change", (event) => {
-    memory.write("wire", event.target.value);
-    client.reconnect({ transport: event.target.value });
+  panel.addEventListener("toggle", (event) => {
+    const isOpen = event.newState === "open";
+    button.setAttribute("aria-expanded", String(isOpen));
+    (isOpen ? addEventListener : removeEventListener)("resize", place);
+    if (isOpen) place();
   });
 }
 
-/** Words for the state of a client, as a chip that counts down to the next try. */
+/** Words for the state of a client, as a chip that counts down to the next try. The returned function ends it. */
 export function mountState(host, client) {
   const text = element("span");
   host.replaceChildren(element("i", { ariaHidden: "true" }), text);
+  let reason = "";
+  let nextTry = 0;
   let countdown;
-  const describe = ({ name, nextTry, reason }) => {
-    if (name === "live") return "live";
-    if (name === "offline") return `offline · next try in ${Math.max(1, Math.ceil((nextTry - Date.now()) / 1000))} s`;
-    if (name === "closed") return `closed: ${reason || "by the server"}`;
-    return `${name}…`;
+  const describe = () => {
+    if (client.state === "live") return "live";
+    if (client.state === "closed") return `closed: ${reason || "by the server"}`;
+    if (client.state !== "offline") return `${client.state.replace("-", " ")}…`;
+    const seconds = Math.ceil((nextTry - Date.now()) / 1000);
+    return seconds > 0 ? `offline · next try in ${seconds} s` : "offline · trying…";
   };
   const show = () => {
     clearInterval(countdown);
-    host.dataset.state = client.state.name;
-    host.title = client.state.reason ?? "";
-    text.textContent = describe(client.state);
-    if (client.state.name === "offline") countdown = setInterval(() => (text.textContent = describe(client.state)), 500);
+    host.dataset.state = client.state;
+    host.title = client.state === "live" ? "" : reason;
+    text.textContent = describe();
+    if (client.state === "offline") countdown = setInterval(() => setText(text, describe()), 500);
   };
-  client.addEventListener("state", show);
+  const end = client.on("state", (change) => {
+    reason = change.reason;
+    nextTry = Date.now() + change.retryIn * 1000;
+    show();
+  });
   show();
+  return () => {
+    clearInterval(countdown);
+    end();
+  };
 }

@@ -1,10 +1,10 @@
 // The admin page: signing in, the node's figures, and what is shown below them.
 
-import { ask, bytes, count, duration, plural, rate, setText, showFacts, tell, wireColor, wireName } from "./api.js";
+import { ask, bytes, count, duration, plural, rate, showFacts, tell, wireColor, wireName } from "./api.js";
 import { List } from "./list.js";
 import { SessionDrawer } from "./session.js";
 import { ChannelDrawer } from "./channel.js";
-import { element } from "../ui.js";
+import { element, setText } from "../ui.js";
 
 const EVERY = 2_000; // milliseconds between two looks at the server
 const LONGEST = 15_000; // and where it does not answer

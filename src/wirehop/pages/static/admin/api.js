@@ -1,6 +1,6 @@
 // What the page asks the server, and numbers as text.
 
-import { element } from "../ui.js";
+import { element, setText } from "../ui.js";
 
 const TIMEOUT = 10_000;
 
@@ -67,11 +67,6 @@ export function duration(seconds) {
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 
 // ---- elements -------------------------------------------------------------------------------------------------------
-
-/** Change a text only if it is another one: nothing is drawn anew for nothing. */
-export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
 
 /** A list of facts: [term, value, class]. Terms stay, values change; a fact without a value is left out. */
 export function showFacts(host, facts) {

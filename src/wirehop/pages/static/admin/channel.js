@@ -1,8 +1,8 @@
 // One channel: followed and published to over an ordinary session, which the server lets do everything.
 
-import { ask, count, rate, setText, showFacts } from "./api.js";
-import { connect } from "../client.js";
-import { element, mountState } from "../ui.js";
+import { connect } from "../sdk/wirehop.js";
+import { ask, count, rate, showFacts } from "./api.js";
+import { SERVER, element, mountState, setText } from "../ui.js";
 
 const EVERY = 2_000;
 const BEFORE = 20; // publications from history
@@ -15,6 +15,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 export class ChannelDrawer {
   #channel = "";
   #client = null;
+  #endState = () => {};
   #timer;
   #waiting = []; // publications of this frame
   #isHeld = false;
@@ -64,6 +65,8 @@ export class ChannelDrawer {
   #stop() {
     clearTimeout(this.#timer);
     this.#channel = "";
+    this.#endState();
+    this.#endState = () => {};
     this.#client?.close();
     this.#client = null;
     this.#waiting = [];
@@ -72,25 +75,23 @@ export class ChannelDrawer {
   // ---- following
 
   #follow() {
-    const channel = this.#channel;
-    const transport = this.access.wires[0];
-    if (!transport) return this.#note("This server offers no wire to follow channels over.");
-    const client = (this.#client = connect({ transport, name: "wirehop-admin", token: this.access.token }));
-    mountState(this.part("channel-state"), client);
+    const { token, wires } = this.access;
+    if (!wires.length) return this.#note("This server offers no wire to follow channels over.");
+    const client = (this.#client = connect(SERVER, { wires, token }));
+    this.#endState = mountState(this.part("channel-state"), client);
     const seen = new Set(); // offsets: history and the first live ones may overlap
-    client.subscribe(channel, {
-      async subscribed({ isRecovered, wasRecovering }) {
-        if (wasRecovering && isRecovered) return;
-        try {
-          const { publications = [] } = await client.history(channel, { limit: BEFORE, reverse: true });
-          publications.reverse().forEach((each) => take(each));
-        } catch {
-          // a channel without history
-        }
-      },
-      publication: (publication) => take(publication),
-      ended: (error) => this.#note(`Not open: ${error.message}.`),
+    const channel = client.channel(this.#channel);
+    channel.on("subscribed", async ({ recovered }) => {
+      if (recovered) return;
+      try {
+        const { publications = [] } = await channel.history({ limit: BEFORE, reverse: true });
+        publications.reverse().forEach((each) => take(each));
+      } catch {
+        // a channel without history
+      }
     });
+    channel.on("publication", (publication) => take(publication));
+    channel.on("unsubscribed", ({ reason }) => client === this.#client && this.#note(`Not open: ${reason}.`));
     const take = (publication) => {
       if (client !== this.#client) return;
       if (publication.offset) {

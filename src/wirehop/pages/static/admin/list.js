@@ -1,7 +1,7 @@
 // A long list, of which the server gives one page at a time: search, order, pages; rows that stay what they are.
 
-import { ask, count, setText } from "./api.js";
-import { element } from "../ui.js";
+import { ask, count } from "./api.js";
+import { element, setText } from "../ui.js";
 
 const ROWS = 50;
 const SEARCH_DELAY = 150; // milliseconds after the last key

@@ -1,7 +1,7 @@
 // One session: who it is, what it is subscribed to, and its end.
 
-import { ask, bytes, count, duration, setText, showFacts, tell, wireName } from "./api.js";
-import { element } from "../ui.js";
+import { ask, bytes, count, duration, showFacts, tell, wireName } from "./api.js";
+import { element, setText } from "../ui.js";
 
 const EVERY = 2_000;
 

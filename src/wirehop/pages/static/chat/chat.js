@@ -1,8 +1,9 @@
 // The chat: rooms are channels `chat:{room}`, typing is a signal in `typing:{room}`. Everything else is history and presence.
 
-import { connect } from "../client.js";
-import { randomId } from "../wires.js";
-import { byTestId, element, firstWire, memory, mountState, mountWirePicker } from "../ui.js";
+import { connect } from "../sdk/wirehop.js";
+import { Breaks } from "../breaks.js";
+import { firstChoice, mountTransportBar } from "../transport-bar.js";
+import { SERVER, byTestId, element, memory, mountState, randomId } from "../ui.js";
 import { MessageList } from "./messages.js";
 import { People, Typing, avatar, nameOf, randomName } from "./people.js";
 
@@ -10,7 +11,9 @@ const ROOMS = ["lobby", "random", "help"];
 const HISTORY = 100;
 const MAX_LENGTH = 2000;
 const TYPING_EVERY = 2000; // milliseconds between two signals
-const DELIVERIES = 3; // times a message is sent before the person is asked
+const DELIVERIES = 3; // times a message is given to a session before the person is asked
+const PAUSE = 1000; // milliseconds
+const OUTCOME_UNKNOWN = 120;
 
 const page = (id) => document.getElementById(id);
 const input = byTestId("message-input");
@@ -21,7 +24,6 @@ memory.write("name", name);
 const thisPage = randomId(6); // tells our own typing from that of another page with our name
 const sentHere = new Set();
 
-const client = connect({ transport: firstWire(), name: "wirehop-chat", data: { name } });
 const typing = new Typing(byTestId("typing"));
 const people = new People({ list: byTestId("people"), count: page("people-count"), me: () => name });
 const messages = new MessageList({
@@ -30,12 +32,30 @@ const messages = new MessageList({
   newer: page("newer"),
   onRetry: (message) => deliver(message),
 });
-mountWirePicker(page("wires"), client);
-mountState(byTestId("state"), client);
+
+// ---- the session ----------------------------------------------------------------------------------------------------
+
+const breaks = new Breaks();
+const open = (wires) => connect(SERVER, { wires, data: { name }, context: breaks.context });
+let client = open(firstChoice());
+let endState = mountState(byTestId("state"), client);
+const bar = mountTransportBar(page("transport"), client, { breaks });
+let lastWire = "";
+
+/** Another session, under another name: who somebody is is fixed when a session connects. */
+function openAnew() {
+  client.close(); // what it has not sent yet is given to the next one, see deliver()
+  client = open(bar.choice);
+  endState();
+  endState = mountState(byTestId("state"), client);
+  bar.attach(client);
+  subscribe({ isAnew: true });
+}
 
 // ---- rooms ----------------------------------------------------------------------------------------------------------
 
 let room = null;
+let followed = null; // its channel
 
 /** Letters, digits, `-` and `_`: what is safe in a channel's name and readable in a link. */
 const roomName = (text) => text.trim().toLowerCase().replace(/^#/, "").replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 40);
@@ -50,7 +70,8 @@ function roomFromHash() {
 
 function enter(next) {
   if (room === next) return;
-  if (room) for (const channel of [`chat:${room}`, `typing:${room}`]) client.unsubscribe(channel);
+  followed = null;
+  if (room) for (const channel of [`chat:${room}`, `typing:${room}`]) client.leave(channel);
   room = next;
   stopTyping();
   typing.clear();
@@ -60,46 +81,47 @@ function enter(next) {
   showRooms();
   page("room-title").textContent = room;
   showTitle();
+  subscribe({ isAnew: false });
+}
 
-  const entered = room;
-  client.subscribe(
-    `chat:${room}`,
-    {
-      subscribed({ isRecovered, wasRecovering }) {
-        if (!wasRecovering || !isRecovered) readHistory(entered, { isAnew: wasRecovering });
-        people.reload(() => client.presence(`chat:${entered}`)).catch((error) => console.warn("presence:", error.message));
-      },
-      publication: (publication) => received(publication, { isLive: true }),
-      join: (info, rev) => people.join(info, rev),
-      leave(info, rev) {
-        people.leave(info, rev);
-        typing.stopped(nameOf(info));
-      },
-      ended: (error) => showNotice(`This room is not open to you: ${error.message}.`),
-    },
-    { joinLeave: true },
-  );
-  client.subscribe(`typing:${room}`, {
-    publication({ data }) {
-      if (data?.page === thisPage || typeof data?.name !== "string") return;
-      if (data.stopped) typing.stopped(data.name);
-      else typing.seen(data.name.slice(0, 32));
-    },
+/** Follow the room. `isAnew`: it is shown already, and something may have been missed. */
+function subscribe({ isAnew }) {
+  const channel = client.channel(`chat:${room}`, { joinLeave: true });
+  const isHere = () => channel === followed;
+  followed = channel;
+  bar.watch(channel);
+  channel.on("subscribed", ({ recovered }) => {
+    if (!recovered) readHistory(channel, isHere, { isAnew: isAnew || recovered === false });
+    people.reload(() => channel.presence()).catch((error) => isHere() && console.warn("presence:", error.message));
+  });
+  channel.on("publication", (publication) => isHere() && received(publication, { isLive: true }));
+  channel.on("join", (info) => isHere() && people.join(info));
+  channel.on("leave", (info) => {
+    if (!isHere()) return;
+    people.leave(info);
+    typing.stopped(nameOf(info));
+  });
+  channel.on("unsubscribed", ({ reason }) => isHere() && showNotice(`This room is not open to you: ${reason}.`));
+  client.channel(`typing:${room}`).on("publication", ({ data }) => {
+    if (data?.page === thisPage || typeof data?.name !== "string") return;
+    if (data.stopped) typing.stopped(data.name);
+    else typing.seen(data.name.slice(0, 32));
   });
 }
 
-async function readHistory(entered, { isAnew }) {
+async function readHistory(channel, isHere, { isAnew }) {
   const list = byTestId("messages");
+  if (isAnew) messages.beginAnew();
   list.setAttribute("aria-busy", "true"); // a screen reader should not read a hundred messages aloud
   try {
-    const { publications = [] } = await client.history(`chat:${entered}`, { limit: HISTORY, reverse: true });
-    if (entered !== room) return;
-    if (isAnew) messages.forgetArrived();
+    const { publications = [] } = await channel.history({ limit: HISTORY, reverse: true });
+    if (!isHere()) return;
     for (const publication of publications.reverse()) received(publication, { isLive: false });
+    if (isAnew) messages.forgetEarlier();
     messages.showEmpty(`Welcome to #${room}`, "Nothing has been said here yet. Share the link, or write the first message.");
     messages.scrollToEnd();
   } catch (error) {
-    if (entered === room) showNotice(`The history could not be read: ${error.message}.`);
+    if (isHere()) showNotice(`The history could not be read: ${error.message}.`);
   } finally {
     list.removeAttribute("aria-busy");
   }
@@ -157,7 +179,8 @@ function received(publication, { isLive }) {
 function send() {
   const text = input.value.trim();
   if (!text) return;
-  const message = { id: randomId(), name, text: text.slice(0, MAX_LENGTH), at: Date.now(), wire: client.transport };
+  lastWire = client.transport || lastWire;
+  const message = { id: randomId(), name, text: text.slice(0, MAX_LENGTH), at: Date.now(), wire: lastWire };
   input.value = "";
   draftChanged();
   stopTyping();
@@ -166,35 +189,26 @@ function send() {
   deliver(message);
 }
 
-/** Send until it is known to have arrived: by the reply, or because it came back through the channel. */
+/**
+ * Without a connection it waits in the session, which sends it once, whatever happens to its wires. A session that ends
+ * does not know whether it has sent it: the next one is given it under the same key.
+ */
 async function deliver(message) {
   const channel = `chat:${room}`;
   messages.setState(message.id, "sending");
   for (let delivery = 1; ; delivery += 1) {
+    const session = client;
     try {
-      await client.publish(channel, message, { key: message.id });
+      await session.publish(channel, message, { key: message.id });
       return messages.setState(message.id, "sent");
     } catch (error) {
-      const mayRetry = error.temporary && delivery < DELIVERIES && (await isLiveSoon());
-      if (messages.hasArrived(message.id)) return; // readers drop a second copy by its id all the same
+      if (messages.hasArrived(message.id)) return;
+      const isOpenAnew = error.code === OUTCOME_UNKNOWN && session !== client;
+      const mayRetry = delivery < DELIVERIES && (error.temporary || isOpenAnew);
       if (!mayRetry) return messages.setState(message.id, "failed", error.message);
+      if (!isOpenAnew) await new Promise((done) => setTimeout(done, delivery * PAUSE));
     }
   }
-}
-
-/** Wait for the connection, for a while. When it is live, what was missed has been given to us. */
-function isLiveSoon(milliseconds = 15_000) {
-  return new Promise((resolve) => {
-    const settle = (value) => {
-      clearTimeout(timer);
-      client.removeEventListener("state", check);
-      resolve(value);
-    };
-    const check = () => client.state.name === "live" && settle(true);
-    const timer = setTimeout(() => settle(false), milliseconds);
-    client.addEventListener("state", check);
-    check();
-  });
 }
 
 // ---- writing --------------------------------------------------------------------------------------------------------
@@ -202,7 +216,7 @@ function isLiveSoon(milliseconds = 15_000) {
 let lastSignal = 0;
 
 function signal(data) {
-  if (client.state.name === "live") client.publish(`typing:${room}`, { name, page: thisPage, ...data }).catch(() => {});
+  if (client.state === "live") client.publish(`typing:${room}`, { name, page: thisPage, ...data }).catch(() => {});
 }
 
 function stopTyping() {
@@ -252,7 +266,7 @@ function takeName() {
   if (wanted && wanted !== name) {
     name = wanted;
     memory.write("name", name);
-    client.reconnect({ data: { name } }); // a session's identity is fixed when it connects
+    openAnew();
   }
   showName();
 }

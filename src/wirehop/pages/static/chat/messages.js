@@ -32,9 +32,10 @@ function* linked(text) {
 }
 
 export class MessageList {
-  #items = []; // {message, offset, state, isOwn, node, day}
+  #items = []; // {message, offset, state, isOwn, round, node, day}
   #byId = new Map();
   #unseen = 0;
+  #round = 0;
 
   constructor({ list, scroller, newer, onRetry }) {
     Object.assign(this, { list, scroller, newer, onRetry });
@@ -53,11 +54,21 @@ export class MessageList {
     this.#seen();
   }
 
-  /** Before reading the history anew: everything but our own messages that have not arrived. */
-  forgetArrived() {
-    const waiting = this.#items.filter((item) => item.state !== "sent");
-    this.clear();
-    for (const { message, state } of waiting) this.add(message, { state, isOwn: true });
+  /** The history will be read anew: what is shown now may not be in it any more. */
+  beginAnew() {
+    this.#round++;
+  }
+
+  /** It was read: away with what it did not have, but our own messages that have not arrived. */
+  forgetEarlier() {
+    const isKept = (item) => item.round === this.#round || item.state !== "sent";
+    for (const { node, day, message } of this.#items.filter((item) => !isKept(item))) {
+      node.remove();
+      day?.remove();
+      this.#byId.delete(message.id);
+    }
+    this.#items = this.#items.filter(isKept);
+    this.#items.forEach((_, index) => this.#group(index));
   }
 
   showEmpty(title, text) {
@@ -73,13 +84,15 @@ export class MessageList {
     const known = this.#byId.get(message.id);
     const wasAtEnd = this.#isAtEnd();
     if (known) {
-      if (known.offset === Infinity && offset !== Infinity) this.#place(known, offset);
+      const isOfBefore = known.round < this.#round; // of a log that may have been another one
+      if ((known.offset === Infinity || isOfBefore) && offset !== Infinity) this.#place(known, offset);
+      known.round = this.#round;
       this.setState(message.id, "sent");
       if (wasAtEnd) this.scrollToEnd();
       return false;
     }
     if (!this.#items.length) this.list.replaceChildren();
-    const item = { message, state, isOwn };
+    const item = { message, state, isOwn, round: this.#round };
     this.#byId.set(message.id, item);
     this.#draw(item);
     this.#place(item, offset);

@@ -49,21 +49,20 @@ export class People {
     this.#isReading = true;
     this.#early = [];
     try {
-      const { presence = {}, rev = 0 } = await read();
-      this.#members = new Map(Object.entries(presence));
-      for (const change of this.#early) if (!change.rev || change.rev > rev) this.#apply(change);
+      this.#members = new Map(Object.entries(await read()));
+      for (const change of this.#early) this.#apply(change); // the last that is said of somebody holds
     } finally {
       this.#isReading = false;
       this.#show();
     }
   }
 
-  join(info, rev) {
-    this.#change({ info, rev, isHere: true });
+  join(info) {
+    this.#change({ info, isHere: true });
   }
 
-  leave(info, rev) {
-    this.#change({ info, rev, isHere: false });
+  leave(info) {
+    this.#change({ info, isHere: false });
   }
 
   #change(change) {

@@ -1,7 +1,9 @@
 // The monitor: what monitor.py publishes to `monitor:system` and `monitor:server`, drawn.
 
-import { connect } from "../client.js";
-import { WIRE_LABELS, byTestId, element, firstWire, mountState, mountWirePicker } from "../ui.js";
+import { connect } from "../sdk/wirehop.js";
+import { Breaks } from "../breaks.js";
+import { firstChoice, mountTransportBar } from "../transport-bar.js";
+import { SERVER, WIRE_LABELS, byTestId, element, mountState } from "../ui.js";
 import { Chart, ChartGroup } from "./chart.js";
 
 const SECONDS = 90; // the width of the charts
@@ -10,8 +12,9 @@ const ROWS = 10;
 const LABELS = { ...WIRE_LABELS, stream: "HTTP stream", events: "Channel URL", http: "HTTP requests" };
 
 const page = (id) => document.getElementById(id);
-const client = connect({ transport: firstWire(), name: "wirehop-monitor", data: { name: "monitor" } });
-mountWirePicker(page("wires"), client);
+const breaks = new Breaks();
+const client = connect(SERVER, { wires: firstChoice(), data: { name: "monitor" }, context: breaks.context });
+const bar = mountTransportBar(page("transport"), client, { breaks });
 mountState(byTestId("state"), client);
 
 // ---- numbers as text ------------------------------------------------------------------------------------------------
@@ -201,29 +204,29 @@ function figures(data, { isNewest }) {
 }
 
 /** Live from the subscription on; what was before it comes from the history, behind what is already drawn. */
-function follow(channel, take) {
+function follow(name, take) {
   let newest = 0;
-  client.subscribe(channel, {
-    async subscribed({ isRecovered, wasRecovering }) {
-      if (wasRecovering && isRecovered) return;
-      try {
-        const { publications = [] } = await client.history(channel, { limit: SECONDS + 10, reverse: true });
-        for (const { data } of publications.reverse()) take(data, { isNewest: data?.error !== undefined || data?.at > newest });
-      } catch (error) {
-        console.warn(`history of ${channel}:`, error.message); // the charts begin empty, then
-      }
-    },
-    publication({ data }) {
-      lastArrival = Date.now();
-      if (data?.at) {
-        newest = data.at;
-        group.arrived(data.at);
-        showNotice("");
-      }
-      take(data, { isNewest: true });
-    },
-    ended: (error) => showNotice(`${channel}: ${error.message}`),
+  const channel = client.channel(name);
+  bar.watch(channel);
+  channel.on("subscribed", async ({ recovered }) => {
+    if (recovered) return;
+    try {
+      const { publications = [] } = await channel.history({ limit: SECONDS + 10, reverse: true });
+      for (const { data } of publications.reverse()) take(data, { isNewest: data?.error !== undefined || data?.at > newest });
+    } catch (error) {
+      console.warn(`history of ${name}:`, error.message); // the charts begin empty, then
+    }
   });
+  channel.on("publication", ({ data }) => {
+    lastArrival = Date.now();
+    if (data?.at) {
+      newest = data.at;
+      group.arrived(data.at);
+      showNotice("");
+    }
+    take(data, { isNewest: true });
+  });
+  channel.on("unsubscribed", ({ reason }) => showNotice(`${name}: ${reason}`));
 }
 
 follow("monitor:system", system);
