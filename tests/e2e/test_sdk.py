@@ -1,7 +1,9 @@
 """The SDK in real browsers: over every wire, from wire to wire, without WebSocket, over cuts and reloads."""
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -12,7 +14,7 @@ from .conftest import StartServer
 from .following import check_whole, start
 from .impaired import Impaired
 from .proxy import Proxy
-from .servers import Publisher, Server
+from .servers import ForeignSite, Publisher, Server, until
 from .watching import OpenPage, Watch, wait
 
 WIRES = ["websocket", "stream", "sse", "long-poll", "short-poll"]
@@ -180,3 +182,16 @@ def test_a_page_that_goes_ends_its_session_at_once(
     assert who in other.evaluate("channel.presence()")
     page.goto("about:blank")
     wait(other, f"channel.presence().then(found => !('{who}' in found))")
+
+
+def test_the_readme_s_example_runs_on_another_site(
+    browser: Browser, server: Server, foreign_site: ForeignSite, open_page: OpenPage
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    example = re.findall(r"```html\n(.*?)```", readme, flags=re.DOTALL)[0]
+    assert "/sdk/wirehop.js" in example
+    page = open_page(browser, foreign_site.origin)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.set_content(example.replace("http://127.0.0.1:8000", server.url))
+    until(lambda: page.title() == "" and any("world" in each for each in said), seconds=30, what=f"hello in {said}")
