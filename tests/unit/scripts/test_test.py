@@ -139,3 +139,29 @@ def run_pytest(directory: Path, require_all: str) -> str:
         check=False,
     )
     return result.stdout + result.stderr
+
+
+def test_a_failure_that_passes_when_run_again_is_counted_as_passed_and_named(
+    runner: ModuleType, tmp_path: Path
+) -> None:
+    first, again = tmp_path / "report.xml", tmp_path / "report.again.xml"
+    first.write_text(REPORT)
+    again.write_text(
+        '<testsuites><testsuite><testcase name="c"/><testcase name="d"><error/></testcase></testsuite></testsuites>'
+    )
+    counts = runner.Counts()
+    counts.add(first)
+    failed = runner.failures(first)
+    counts.add_again(again, failed)
+    assert str(counts) == "3 passed, 1 failed, 1 skipped"
+    assert counts.unsteady == ["None::c"]
+
+
+def test_a_second_run_that_left_no_report_makes_nothing_better(runner: ModuleType, tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(REPORT)
+    counts = runner.Counts()
+    counts.add(report)
+    counts.add_again(tmp_path / "gone.xml", runner.failures(report))
+    assert str(counts) == "2 passed, 2 failed, 1 skipped"
+    assert counts.unsteady == []
