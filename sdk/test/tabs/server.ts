@@ -93,6 +93,10 @@ export class FakeConnection implements Conversation {
     return { current: "", why: "", wires: [], role: "alone", notShared: "" };
   }
   positionOf(): undefined {}
+  duplicatesOf(): number {
+    return 0;
+  }
+  use(): void {}
   positions(): Record<string, Position> {
     return {};
   }
