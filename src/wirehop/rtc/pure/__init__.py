@@ -1,0 +1,1 @@
+"""The parts of `rtc` that do no I/O: machines and their nouns."""
