@@ -137,9 +137,7 @@ class Side:
 
     def start(self) -> None:
         """The page is loaded."""
-        self.machine = self.make(
-            self.me, self.peer, new_instance=lambda: next(self.instances), is_fixed=self.is_fixed
-        )
+        self.machine = self.make(self.me, self.peer, new_instance=lambda: next(self.instances), is_fixed=self.is_fixed)
         self.connection = None
         self.work.clear()
         self.met, self.restarts = 0, []

@@ -23,12 +23,11 @@ not lost while its session lives; it may be late, and it may come twice.
 
 from collections import Counter
 from collections.abc import Callable
-from enum import Enum, auto
 
 from msgspec import UNSET, structs
 
-from wirehop.core.table import Table
 from wirehop.rtc.pure.candidates import OurCandidates, TheirCandidates, Waiting
+from wirehop.rtc.pure.negotiation_states import NegotiationState
 from wirehop.rtc.pure.signals import (
     MOST_GENERATION,
     AddCandidate,
@@ -52,72 +51,7 @@ MOST_FAILURES = 3
 PAST_INSTANCES = 16
 """Replaced peer connections of the other side whose late words are known as such."""
 
-
-class NegotiationState(Enum):
-    NEW = auto()
-    STABLE = auto()
-    OFFERING = auto()
-    OFFERED = auto()
-    COMPLETING = auto()
-    TAKING = auto()
-    ANSWERING = auto()
-    CLOSED = auto()
-
-
-class NegotiationInput(Enum):
-    NEEDED = auto()
-    RESTART = auto()
-    OFFER = auto()
-    ANSWER = auto()
-    ASKED = auto()
-    BYE = auto()
-    DESCRIBED = auto()
-    APPLIED = auto()
-    FAILED = auto()
-    TICK = auto()
-    CLOSE = auto()
-
-
-_S, _I = NegotiationState, NegotiationInput
-_WORKING = (_S.OFFERING, _S.OFFERED, _S.COMPLETING, _S.TAKING, _S.ANSWERING)
-_AFTER_FAILURE = (_S.OFFERING, _S.TAKING, _S.CLOSED)
-NEGOTIATION_TABLE: Table[NegotiationState, NegotiationInput] = Table(
-    "negotiation",
-    {
-        **{(state, _I.NEEDED): (_S.OFFERING,) for state in (_S.NEW, _S.STABLE)},
-        **{(state, _I.RESTART): (_S.OFFERING,) for state in (_S.NEW, _S.STABLE)},
-        **{(state, given): (state,) for state in (*_WORKING, _S.CLOSED) for given in (_I.NEEDED, _I.RESTART)},
-        (_S.STABLE, _I.RESTART): (_S.OFFERING, _S.STABLE),
-        (_S.STABLE, _I.NEEDED): (_S.OFFERING, _S.STABLE),
-        (_S.NEW, _I.OFFER): (_S.NEW, _S.TAKING, _S.STABLE),
-        (_S.STABLE, _I.OFFER): (_S.STABLE, _S.TAKING),
-        (_S.OFFERING, _I.OFFER): (_S.OFFERING, _S.TAKING, _S.STABLE),
-        (_S.OFFERED, _I.OFFER): (_S.OFFERED, _S.OFFERING, _S.TAKING, _S.STABLE),
-        **{(state, _I.OFFER): (state, _S.TAKING, _S.STABLE) for state in (_S.COMPLETING, _S.ANSWERING)},
-        (_S.TAKING, _I.OFFER): (_S.TAKING, _S.STABLE),
-        **{(state, _I.ANSWER): (state,) for state in _S if state is not _S.OFFERED},
-        (_S.OFFERED, _I.ANSWER): (_S.OFFERED, _S.COMPLETING),
-        (_S.NEW, _I.ASKED): (_S.NEW, _S.OFFERING),
-        (_S.STABLE, _I.ASKED): (_S.STABLE, _S.OFFERING),
-        **{(state, _I.ASKED): (state, _S.OFFERING) for state in _WORKING if state is not _S.OFFERING},
-        (_S.OFFERING, _I.ASKED): (_S.OFFERING,),
-        **{(state, _I.BYE): (state, _S.NEW) for state in (_S.STABLE, *_WORKING)},
-        (_S.NEW, _I.BYE): (_S.NEW,),
-        **{(_S.CLOSED, given): (_S.CLOSED,) for given in (_I.OFFER, _I.ASKED, _I.BYE)},
-        **{(state, _I.DESCRIBED): (state,) for state in _S if state not in (_S.OFFERING, _S.ANSWERING)},
-        (_S.OFFERING, _I.DESCRIBED): (_S.OFFERED, _S.OFFERING),
-        (_S.ANSWERING, _I.DESCRIBED): (_S.STABLE, _S.OFFERING, _S.TAKING, _S.ANSWERING),
-        **{(state, _I.APPLIED): (state,) for state in _S if state not in (_S.COMPLETING, _S.TAKING)},
-        (_S.COMPLETING, _I.APPLIED): (_S.STABLE, _S.OFFERING, _S.TAKING, _S.COMPLETING),
-        (_S.TAKING, _I.APPLIED): (_S.ANSWERING, _S.TAKING),
-        **{(state, _I.FAILED): (state,) for state in (_S.NEW, _S.STABLE, _S.OFFERED, _S.CLOSED)},
-        **{(state, _I.FAILED): (state, *_AFTER_FAILURE) for state in (_S.COMPLETING, _S.ANSWERING)},
-        **{(state, _I.FAILED): _AFTER_FAILURE for state in (_S.OFFERING, _S.TAKING)},
-        **{(state, _I.TICK): (state,) for state in _S if state is not _S.OFFERED},
-        (_S.OFFERED, _I.TICK): (_S.OFFERED, _S.OFFERING),
-        **{(state, _I.CLOSE): (_S.CLOSED,) for state in _S},
-    },
-)
+_S = NegotiationState
 
 
 class Negotiation:
@@ -217,7 +151,7 @@ class Negotiation:
         elif signal.offer:
             self._offered(signal, now)
         elif signal.answer:
-            self._answered(signal)
+            self._answered(signal, now)
         elif signal.restart:
             self._was_asked(signal, now)
         elif signal.candidate is not UNSET:
@@ -246,16 +180,15 @@ class Negotiation:
             self._give_way(signal, now)
         else:
             self.dropped["ignored"] += 1
-            if is_another and self.state is _S.OFFERED:
+            if is_another and not signal.to and self.state is _S.OFFERED:
                 self._offer_again()  # it went to the one before
 
     def _offered_elsewhere(self, signal: Signal, now: float) -> None:
         """The offer goes on with a peer connection of ours that is gone: the other side has to begin anew."""
         self.dropped["stale"] += 1
-        if self.state is _S.NEW or signal.instance != self._theirs:
-            self._meet(signal.instance)
-            if self.state in (_S.NEW, _S.STABLE):
-                self._ask(now)
+        self._meet(signal.instance)
+        if self.state in (_S.NEW, _S.STABLE) and self._asked < 0:
+            self._ask(now)
 
     def _give_way(self, signal: Signal, now: float) -> None:
         self._give_up_offer()
@@ -269,15 +202,19 @@ class Negotiation:
         else:
             self._take(signal)
 
-    def _answered(self, signal: Signal) -> None:
+    def _answered(self, signal: Signal, now: float) -> None:
         is_other = self._is_bound and signal.instance != self._theirs
-        if self.state is not _S.OFFERED or signal.gen != self._made or signal.of != self._mine or is_other:
-            self.dropped["stale"] += 1
+        if self.state is _S.OFFERED and signal.gen == self._made and signal.of == self._mine and not is_other:
+            self._meet(signal.instance)
+            self._is_bound, self._taken, self._due = True, signal.gen, None
+            self.state = _S.COMPLETING
+            self._out.append(Apply(self._next_number(), "answer", signal.answer))
             return
-        self._meet(signal.instance)
-        self._is_bound, self._taken, self._due = True, signal.gen, None
-        self.state = _S.COMPLETING
-        self._out.append(Apply(self._next_number(), "answer", signal.answer))
+        self.dropped["stale"] += 1
+        if is_other and signal.of == self._mine:  # it has taken an offer that we gave up for one of its predecessor
+            self._meet(signal.instance)
+            self._is_needed = True
+            self._go_on(now)
 
     def _was_asked(self, signal: Signal, now: float) -> None:
         is_another = self._meet(signal.instance)

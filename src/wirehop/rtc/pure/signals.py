@@ -13,6 +13,10 @@ WAITING_IN_ALL = 192
 """Candidates that wait at a time, of all generations."""
 
 
+def _lines(sdp: str) -> list[str]:
+    return sdp.replace("\r", "\n").split("\n")
+
+
 class Candidate(
     Struct,
     frozen=True,
@@ -28,11 +32,11 @@ class Candidate(
 
     def is_of(self, sdp: str) -> bool:
         """Whether it belongs to a description: by its username fragment, if it says one."""
-        return not self.fragment or f"a=ice-ufrag:{self.fragment}" in sdp.splitlines()
+        return not self.fragment or f"a=ice-ufrag:{self.fragment}" in _lines(sdp)
 
     def stands_in(self, sdp: str) -> bool:
         """Whether the description has it already."""
-        return bool(self.candidate) and f"a={self.candidate}" in sdp.splitlines()
+        return bool(self.candidate) and f"a={self.candidate}" in _lines(sdp)
 
 
 class Signal(Struct, frozen=True, omit_defaults=True):
