@@ -298,7 +298,7 @@ class NegotiatingPair:
             assert side.machine.state is not NegotiationState.CLOSED, f"{side.me} has given up"
 
     def settle(self, most: int = 400) -> None:
-        """What was asked is done and what was said arrives; then the clock goes on, as long as somebody waits for it."""
+        """What was asked is done and what was said arrives; then the clock goes on, while somebody waits for it."""
         for _ in range(most):
             busy = [choice for choice in self.choices() if choice.endswith(("works", "hears"))]
             if busy:

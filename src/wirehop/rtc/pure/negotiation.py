@@ -52,6 +52,7 @@ PAST_INSTANCES = 16
 """Replaced peer connections of the other side whose late words are known as such."""
 
 _S = NegotiationState
+_BUSY = (_S.OFFERING, _S.TAKING, _S.ANSWERING, _S.COMPLETING)
 
 
 class Negotiation:
@@ -296,7 +297,7 @@ class Negotiation:
     def failed(self, number: int, now: float) -> None:
         """What was asked for with `number` cannot be done: a new peer connection, and an offer of ours; the third time
         in a row the pair is given up."""
-        if number != self._number or self.state not in _WORKING or self.state is _S.OFFERED:
+        if number != self._number or self.state not in _BUSY:
             return
         self._failures += 1
         if self._failures >= MOST_FAILURES:
