@@ -2,7 +2,8 @@
 
 The peer connections are models that refuse what a real one refuses (an answer without an offer, a rollback where there
 is none, a candidate of another description, a description of somebody else's connection), so a machine that asks for it
-is found at once. What is said arrives in order and is not lost; it may come again.
+is found at once. What is said arrives in order and is not lost, also by a page that was loaded anew; it may come
+again to the same page.
 """
 
 import re
@@ -268,16 +269,19 @@ class NegotiatingPair:
                     side.restarts.append(connection.fragment)
                     side.machine.restart(self.now)
             case "reloads":
-                side.start()
-                self._need(side)
+                self._start(side)
             case "leaves":
                 side.machine.close()
                 self._carry_out(side)
-                side.start()
-                self._need(side)
+                self._start(side)
             case "late":
                 self._tick(side)
         self._carry_out(side)
+
+    def _start(self, side: Side) -> None:
+        side.start()
+        self.came[side.me].clear()  # a page does not get again what the one before it had answered
+        self._need(side)
 
     def _need(self, side: Side) -> None:
         side.needs += 1

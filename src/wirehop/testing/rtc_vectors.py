@@ -1,9 +1,9 @@
 """Vectors of a negotiation: recorded conversations that every implementation of it must repeat exactly.
 
 A vector is a JSON object: `me`, `peer`, `fixed`, `instances` (given out in turn), and `steps`. A step is an input
-(`do`, at the time `at`, with its arguments), and what follows: the `outputs`, each an object with one key, the `deadline` at
-which the machine wants to be ticked next (null: never), the `state`, and `dropped`, the counts so far. The page
-`protocol/vectors/README.md` describes both.
+(`do`, at the time `at`, with its arguments), and what follows: the `outputs`, each an object with one key, the
+`deadline` at which the machine wants to be ticked next (null: never), the `state`, and `dropped`, the counts so far.
+The page `protocol/vectors/README.md` describes both.
 """
 
 from collections.abc import Callable, Iterator

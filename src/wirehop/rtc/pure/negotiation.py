@@ -107,6 +107,11 @@ class Negotiation:
         out, self._out = self._out, []
         return out
 
+    @property
+    def numbers(self) -> int:
+        """The newest number: of what is being made or set, if anything is."""
+        return self._number
+
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
         return self._due
