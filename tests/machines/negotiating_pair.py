@@ -42,12 +42,13 @@ class ModelConnection:
         self.is_fixed = is_fixed
         self.lists_candidates = lists_candidates
         self.is_closed = False
-        self.ice = 1
+        self.ice = self.newest_ice = 1
         self.local = self.remote = ""  # agreed, or pending
         self.stable = ("", "")
         self.offer = ""  # an own one that is not answered
         self.wants_answer = False
         self.with_whom = ""
+        self.before: tuple[int, list[str]] | None = None  # what a rollback goes back to
         self.found: list[str] = []  # own candidates of the newest ICE generation
         self.fragments: set[str] = set()
         self.added: set[str] = set()
@@ -67,10 +68,12 @@ class ModelConnection:
     def make_offer(self, needs: int, *, restart: bool) -> str:
         if self.wants_answer:
             raise Illegal("an offer while the other side's waits for its answer")
+        if not self.offer:
+            self.before = (self.ice, self.found) if self.stable[0] else None
         if restart:
             if self.is_fixed:
                 raise Illegal("a fixed side cannot restart")
-            self.ice, self.found = self.ice + 1, []
+            self.ice, self.found = max(self.ice, self.newest_ice) + 1, []
         self.offer = self.local = self._describe("offer", needs)
         return self.offer
 
@@ -105,6 +108,8 @@ class ModelConnection:
                 raise Illegal("a fixed side cannot roll back")
             if self.wants_answer:
                 raise Illegal("an offer while the one before waits for its answer")
+            if self.offer:
+                self._roll_back()
             self.offer, self.wants_answer = "", True
         self.with_whom, self.remote = instance, sdp
         if kind == "answer":
@@ -113,6 +118,12 @@ class ModelConnection:
         if fragments != self.fragments:
             self.fragments, self.added = fragments, set()
         self.added |= set(re.findall(r"a=(candidate:\S+)", sdp))
+
+    def _roll_back(self) -> None:
+        """What the offer began is gone, fragments and candidates too."""
+        self.newest_ice = max(self.newest_ice, self.ice)
+        self.ice, self.found = self.before or (self.newest_ice + 1, [])
+        self.local = self.stable[0]
 
     def add(self, candidate: Candidate | None) -> None:
         if not self.remote:

@@ -1,4 +1,4 @@
-"""Every interleaving of a small scope of two negotiations: glare at each step, restarts, replays, reloads, leaving; then
+"""Every interleaving of a small scope of two negotiations: glare at each step, restarts, replays, reloads, leaving;
 long random runs, whose transitions must all stand in the table; and planted faults, which the walk must find."""
 
 import random
@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from negotiating_pair import NegotiatingPair
+from msgspec.structs import replace
+from negotiating_pair import Illegal, NegotiatingPair, Side
 
 from wirehop.rtc.pure.negotiation import Negotiation
 from wirehop.rtc.pure.negotiation_states import NEGOTIATION_TABLE, NegotiationInput, NegotiationState
-from wirehop.rtc.pure.signals import Candidate, Signal
-from wirehop.testing.walker import walk
+from wirehop.rtc.pure.signals import AddCandidate, Candidate, Signal
+from wirehop.testing.walker import Fault, walk
 
 SCOPES: dict[str, tuple[dict[str, Any], int]] = {
     "both need something at any time": ({"needs": 2}, 8),
@@ -166,36 +167,60 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
             before = self.state
             _right(self, *arguments)
             given_ = kind_of(_method, arguments)
-            if given_ is not None:
+            if given_ is not None and self.state is not before:
                 noted.setdefault((before, given_), set()).add(self.state)
 
         monkeypatch.setattr(Negotiation, method, watched)
     return noted
 
 
-def run_at_random(seed: int) -> None:
-    """A long run of two sides, in which descriptions may fail."""
+def said_by(side: Side, drawn: random.Random, number: int) -> Signal:
+    """What a peer might say that is loaded anew all the time."""
+    machine = side.machine
+    mine = side.connection.instance if side.connection is not None else ""
+    about = drawn.choice([mine, mine, "", "gone"])
+    gen = 2 * (machine.generation + number) + (side.me == "b")
+    instance, is_fixed = f"x{number // drawn.choice([2, 9])}", drawn.random() < 0.3
+    return drawn.choice(
+        [
+            Signal(instance, gen, offer="offer", to=about, fixed=is_fixed),
+            Signal(instance, machine.made, answer="answer", of=about, fixed=is_fixed),
+            Signal(instance, 99, restart=True, fixed=is_fixed),
+            Signal(instance, bye=True),
+        ]
+    )
+
+
+def run_wildly(seed: int) -> None:
+    """A long run of one side: what it is asked to do is done, or fails, and the other side says anything."""
     drawn = random.Random(seed)
-    few = {what: drawn.randrange(3) for what in ("needs", "restarts", "reloads", "leaves", "again", "late")}
-    pair = NegotiatingPair(fixed=drawn.choice(["", "a", "b", "ab"]), begun=drawn.random() < 0.5, **few)
-    for _ in range(drawn.randrange(5, 50)):
-        side = pair.sides[drawn.choice("ab")]
-        if drawn.random() < 0.03:
-            side.machine.failed(side.machine.numbers, pair.now)
-            side.carry_out()
-        elif drawn.random() < 0.01:
-            side.machine.close()
-        elif choices := pair.choices():
-            pair.do(drawn.choice(choices))
-    for side in pair.sides.values():
-        side.machine.tick(pair.now + 1000)
-        side.machine.close()
-        side.machine.received(Signal("x", 2, bye=True), pair.now)
+    me, peer = drawn.choice(["ab", "ba"])
+    side = Side(me, peer, make=Negotiation, is_fixed=drawn.random() < 0.3, lists_candidates=True)
+    for number in range(drawn.randrange(5, 50)):
+        machine, now = side.machine, float(number)
+        match drawn.randrange(12):
+            case 0 | 1 | 2:
+                machine.received(said_by(side, drawn, number), now)
+            case 3:
+                machine.needed(now)
+            case 4:
+                machine.restart(now)
+            case 5:
+                machine.failed(machine.numbers, now)
+            case 6:
+                machine.tick(now + 100 if drawn.random() < 0.3 else now)
+            case 7 if drawn.random() < 0.1:
+                machine.close()
+            case 8 | 9:
+                machine.described(machine.numbers, "sdp", now)
+            case _:
+                machine.applied(machine.numbers, now)
+        side.carry_out()
 
 
 def test_what_happens_stands_in_the_table_and_each_row_happens(seen: Seen) -> None:
-    for seed in range(1500):
-        run_at_random(seed)
+    for seed in range(9000):
+        run_wildly(seed)
     for (state, given_), targets in seen.items():
         for after in targets:
             assert NEGOTIATION_TABLE.allows(state, given_, after), f"{state.name} {given_.name} led to {after.name}"
@@ -206,3 +231,108 @@ def test_what_happens_stands_in_the_table_and_each_row_happens(seen: Seen) -> No
         if after not in seen.get((state, given_), set())
     }
     assert missing == set()
+
+
+# ---- planted faults
+
+
+class Impolite(Negotiation):
+    """Never gives way."""
+
+    @property
+    def _is_polite(self) -> bool:
+        return False
+
+
+class Polite(Negotiation):
+    """Always gives way."""
+
+    @property
+    def _is_polite(self) -> bool:
+        return True
+
+
+class Forgetting(Negotiation):
+    """Forgets what the offer that it gave up was for."""
+
+    def _give_up_offer(self) -> None:
+        super()._give_up_offer()
+        self._is_needed = False
+
+
+class ForgettingRestarts(Negotiation):
+    """Forgets that the offer which it gave up was a restart."""
+
+    def _give_up_offer(self) -> None:
+        super()._give_up_offer()
+        self._wants_restart = False
+
+
+class Believing(Negotiation):
+    """Takes every offer for a new one."""
+
+    def _offered(self, signal: Signal, now: float) -> None:
+        self._heard = 0
+        super()._offered(signal, now)
+
+
+class Careless(Negotiation):
+    """Takes every answer for the one that it waits for."""
+
+    def _answered(self, signal: Signal, now: float) -> None:
+        super()._answered(replace(signal, gen=self._made, of=self._mine), now)
+
+
+class Hasty(Negotiation):
+    """Does not let candidates wait for their description."""
+
+    def _add(self, instance: str, gen: int, candidate: Candidate | None) -> None:
+        self._out.append(AddCandidate(candidate))
+
+
+class SayingOnce(Negotiation):
+    """Does not say a candidate again whose offer was ignored."""
+
+    def _say_candidates(self, sdp: str) -> None:
+        making = self._ours.described(sdp)[0][-1:]
+        for candidate in making if self._local == 1 else ():
+            self._send(Signal(self._mine, self._local, candidate=candidate))
+
+
+class Faithful(Negotiation):
+    """Goes on with a peer connection whose other side was loaded anew."""
+
+    def _meet(self, instance: str) -> bool:
+        bound, self._is_bound = self._is_bound, False
+        met = super()._meet(instance)
+        self._is_bound = bound
+        return met
+
+
+MUTANTS: list[tuple[type[Negotiation], dict[str, Any]]] = [
+    (Impolite, {"needs": 2}),
+    (Polite, {"needs": 2}),
+    (Forgetting, {"needs": 2}),
+    (ForgettingRestarts, {"begun": True, "restarts": 1, "needs": 1}),
+    (Believing, {"needs": 1, "again": 1}),
+    (Careless, {"begun": True, "needs": 1, "again": 1}),
+    (Hasty, {"needs": 2}),
+    (SayingOnce, {"needs": 2, "lists_candidates": False}),
+    (Faithful, {"begun": True, "reloads": 1}),
+]
+
+
+@pytest.mark.parametrize(("mutant", "scope"), MUTANTS, ids=[mutant.__name__ for mutant, _ in MUTANTS])
+def test_the_walk_finds_a_planted_fault(mutant: type[Negotiation], scope: dict[str, Any]) -> None:
+    kind = NegotiatingPair if LOSSES & scope.keys() else PromptPair
+    with pytest.raises((Fault, Illegal)) as caught:
+        walk(lambda: kind(make=mutant, **scope), depth=10)
+    print(caught.value)
+    if isinstance(caught.value, Fault):  # the right machine passes that path, as far as it can be gone
+        world = kind(**scope)
+        for choice in caught.value.path:
+            if choice in world.choices():
+                world.do(choice)
+        world.settle()
+        world.check()
+        world.check_at_rest()

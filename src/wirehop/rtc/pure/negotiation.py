@@ -112,6 +112,11 @@ class Negotiation:
         """The newest number: of what is being made or set, if anything is."""
         return self._number
 
+    @property
+    def made(self) -> int:
+        """The generation of our newest offer; 0: there was none."""
+        return self._made
+
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
         return self._due
