@@ -26,7 +26,7 @@ DEFAULT_LIFETIME: Final = 600.0
 """Section 3.2; also the shortest that is granted."""
 _UDP: Final = 17
 _FIRST_CHANNEL: Final = 0x4000
-_LAST_CHANNEL: Final = 0x4FFF
+_LAST_CHANNEL: Final = 0x7FFF  # RFC 5766; RFC 8656 ends at 0x4fff, but older clients, coturn's too, do not
 _TOKEN_BYTES: Final = 8
 _FAMILIES: Final = {1: Family.IPV4, 2: Family.IPV6}
 
@@ -218,7 +218,7 @@ class Requests:
             raise _bad("CHANNEL-NUMBER or XOR-PEER-ADDRESS is missing or malformed")
         channel = number[0] << 8 | number[1]
         if not _FIRST_CHANNEL <= channel <= _LAST_CHANNEL:
-            raise _bad(f"channel {channel:#06x} is not from 0x4000 to 0x4fff")
+            raise _bad(f"channel {channel:#06x} is not from 0x4000 to 0x7fff")
         if allocation.channels.get(channel, peer) != peer:
             raise _bad(f"channel {channel:#06x} is bound to another peer", "channel.other_peer")
         if allocation.numbers.get(peer, channel) != channel:

@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import socket
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ def own_addresses() -> list[str]:
     found: dict[str, None] = {}
     with contextlib.suppress(OSError):
         lines = _FIB.read_text(encoding="ascii").splitlines()
-        for before, line in zip(lines, lines[1:], strict=False):
+        for before, line in pairwise(lines):
             if line.strip().startswith("/32 host LOCAL"):
                 found[before.split()[-1]] = None
     with contextlib.suppress(OSError):
@@ -40,9 +41,7 @@ def own_addresses() -> list[str]:
         with contextlib.suppress(OSError):
             for *_, address in socket.getaddrinfo(socket.gethostname(), None):
                 found[str(address[0]).partition("%")[0]] = None
-    for family in Family:
-        if address := routed_address(family):
-            found[address] = None
+    found |= {address: None for address in map(routed_address, Family) if address}
     return list(found)
 
 

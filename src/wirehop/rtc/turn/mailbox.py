@@ -46,7 +46,7 @@ def find_recvmmsg() -> _Receive | None:
         return None
     function.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
     function.restype = ctypes.c_int
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 class Mailbox:

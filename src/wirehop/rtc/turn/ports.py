@@ -37,7 +37,7 @@ class RelayPorts:
             opened: list[socket.socket] = []
             try:
                 for each in (port, port + 1) if is_pair else (port,):
-                    opened.append(_bound(host, each))
+                    opened.append(_bound(host, each))  # noqa: PERF401 - the first is closed if the second fails
                 return opened
             except OSError as error:
                 reason = error.strerror or str(error)

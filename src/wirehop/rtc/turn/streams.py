@@ -1,7 +1,8 @@
 """A client of TURN over TCP or TLS: a connection of the server's own port whose first byte is no HTTP.
 
 What is relayed over it is dropped while the connection is full, as a datagram would be; answers still go out, and a
-connection that takes none of them is ended. It knows its transport and the frames in it; it does not know what they say.
+connection that takes none of them is ended. It knows its transport and the frames in it; it does not know what they
+say.
 """
 
 import asyncio
@@ -12,7 +13,6 @@ from wirehop.rtc.pure.framing import BadFrame, Framing
 from wirehop.rtc.pure.outputs import Path
 
 _UNSENT_BYTES: Final = 262_144
-_MESSAGES_PER_TURN: Final = 64
 
 
 class Streams(Protocol):
@@ -52,10 +52,9 @@ class StreamClient(asyncio.Protocol):
         """Some of the stream."""
         try:
             messages = self._framing.feed(data)
-        except BadFrame as error:
+        except BadFrame:
             self._dropped("stream.malformed")
             self.transport.abort()
-            del error
             return
         for message in messages:
             self._owner.stream_received(self.path, message)
