@@ -25,6 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import rig
+
 from turn.allocations import CHANNEL, Pair, RefusedError, allocate
 
 SECRET = "bench-bench-bench-bench"
@@ -119,7 +120,18 @@ def serving(name: str, held: int) -> Iterator[Held]:
     port = rig.free_port()
     commands: dict[str, list[object]] = {
         "wirehop": [
-            *(sys.executable, "-m", "wirehop", "serve", "--port", port, "--rtc-turn", "embedded", "--rtc-secret", SECRET),
+            *(
+                sys.executable,
+                "-m",
+                "wirehop",
+                "serve",
+                "--port",
+                port,
+                "--rtc-turn",
+                "embedded",
+                "--rtc-secret",
+                SECRET,
+            ),
             *("--rtc-allow-peers", "127.0.0.0/8", "--rtc-bandwidth", "0", "--rtc-allocations", held + 100),
             *("--rtc-unauthenticated-rate", 1_000_000, "--server-log-level", "error"),
         ],
@@ -173,7 +185,9 @@ def _coturn_version() -> str:
 def show(report: dict[str, Any]) -> None:
     """A table, and the goals."""
     print(f"allocations held: {report['held']}; bytes of each: {report['bytes_each']}")
-    print(f"{'way':5} {'over':>5} {'rate/s':>7} {'wirehop us':>11} {'coturn us':>10} {'ratio':>6} {'lost':>12} {'p99 us':>13}")
+    print(
+        f"{'way':5} {'over':>5} {'rate/s':>7} {'wirehop us':>11} {'coturn us':>10} {'ratio':>6} {'lost':>12} {'p99 us':>13}"
+    )
     for row in report["rows"]:
         ours, theirs = row["rounds"]["wirehop"], row["rounds"]["coturn"]
         low, other = (min(each["us_per_packet"] for each in rounds) for rounds in (ours, theirs))

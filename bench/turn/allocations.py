@@ -47,9 +47,7 @@ class Asker:
         """The answer; the first one asks for what to sign with."""
         for _ in range(3):
             transaction = os.urandom(12)
-            self.sock.send(
-                stun.encode(method, Kind.REQUEST, transaction, [*attributes, *self._signs], key=self._key)
-            )
+            self.sock.send(stun.encode(method, Kind.REQUEST, transaction, [*attributes, *self._signs], key=self._key))
             answer = stun.decode(self.sock.recv(2048))
             if answer.kind == Kind.SUCCESS:
                 return answer

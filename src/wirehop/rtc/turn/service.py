@@ -26,7 +26,7 @@ from wirehop.rtc.pure.turn import TurnServer
 from wirehop.rtc.turn.addresses import listening_addresses, own_addresses, relay_addresses
 from wirehop.rtc.turn.datagrams import DatagramSender
 from wirehop.rtc.turn.lanes import ClientSocket, Lane, Relayed, RelaySocket
-from wirehop.rtc.turn.mailbox import Mailbox
+from wirehop.rtc.turn.mailbox import HEADER, Mailbox
 from wirehop.rtc.turn.ports import RelayPorts, enlarge, send_unfragmented
 from wirehop.rtc.turn.refusals import RefusalLog
 from wirehop.rtc.turn.streams import StreamClient
@@ -36,6 +36,7 @@ from wirehop.settings.tree import Rtc
 log = logging.getLogger("wirehop.turn")
 _TICK_SECONDS: Final = 1.0
 _CLIENT_BUFFER: Final = 4_194_304
+_DATA_INDICATION: Final = b"\x00\x17"
 
 
 class TurnService:
@@ -210,9 +211,9 @@ class TurnService:
 
     def _send(self, output: Send) -> None:
         path, data = output.path, output.data
-        if data[0] >= 0x40 or data[:2] == b"\x00\x17":
+        if data[0] >= 0x40 or data[:2] == _DATA_INDICATION:
             self.relayed.packets_in += 1
-            self.relayed.bytes_in += len(data)
+            self.relayed.bytes_in += len(data) - HEADER
         if path.wire == "udp":
             if path.number < len(self._clients):
                 self._sender.send(self._clients[path.number].sock, data, path.source)
