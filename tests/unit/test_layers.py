@@ -20,6 +20,7 @@ PURE = sorted(
     [
         *(SOURCE / "core").glob("*.py"),
         *(SOURCE / "codecs").glob("*.py"),
+        *(SOURCE / "rtc" / "pure").glob("*.py"),
         *(SOURCE / "client" / f"{name}.py" for name in CLIENT),
         *(SOURCE / "rtc" / "pure").glob("*.py"),
     ]
@@ -38,6 +39,7 @@ MAY_IMPORT = {
     "enum",
     "hashlib",
     "hmac",
+    "ipaddress",
     "operator",
     "re",
     "struct",

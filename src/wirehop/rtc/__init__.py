@@ -1,1 +1,1 @@
-"""Audio, video and data between participants of a room: signaling, and what helps them to reach each other."""
+"""Media between people: what is pure in `pure/`, and what drives it over sockets."""

@@ -1,1 +1,1 @@
-"""The parts of `rtc` that do no I/O: machines and their nouns."""
+"""The pure half of `rtc`: no socket, no clock, no random number."""
