@@ -15,11 +15,14 @@ from typing import Any
 
 from wirehop.core.errors import SettingsError
 from wirehop.hosts.native import HostOptions, NativeServer
+from wirehop.hosts.native.guest import Reception
 from wirehop.hosts.native.uring import probe
 from wirehop.hosts.native.uring_batch import RingSender
 from wirehop.node.metrics import Metrics
 from wirehop.node.node import Node
-from wirehop.settings.tree import Server
+from wirehop.rtc.turn import TurnService
+from wirehop.settings.check_rtc import EMBEDDED
+from wirehop.settings.tree import Server, Settings
 from wirehop.site import Site
 
 log = logging.getLogger("wirehop.serve")
@@ -76,6 +79,23 @@ def batch_sender(server: Server, metrics: Metrics) -> RingSender | None:
     return None
 
 
+def turn_service(settings: Settings) -> TurnService | None:
+    """The embedded TURN server, where the settings want it."""
+    if settings.rtc.turn != EMBEDDED:
+        return None
+    return TurnService(settings.rtc, host=settings.server.host, idle_seconds=settings.server.header_timeout)
+
+
+def reception(turn: TurnService) -> Reception:
+    """TURN over TCP and TLS on the port of the host. A STUN message begins with a byte from 0 to 3 (RFC 7983), one
+    of a client with 0 or 1."""
+    return Reception(
+        first_bytes=frozenset((0, 1)),
+        alpn="stun.turn",  # RFC 7443
+        welcome=lambda transport, address, is_tls: turn.welcome(transport, address, is_tls=is_tls),
+    )
+
+
 async def serve(
     node: Node,
     *,
@@ -87,16 +107,21 @@ async def serve(
     settings = node.settings
     sender = node.hub.sender = batch_sender(settings.server, node.metrics)
     options = host_options(settings.server, settings.heartbeat.interval)
-    server = NativeServer(Site(node).open, options=options, sender=sender)
+    turn = turn_service(settings)
+    site = Site(node, collectors=() if turn is None else (turn,))
+    guests = reception(turn) if turn is not None and settings.rtc.tcp else None
+    if guests is not None and options.ssl_context is not None:
+        options.ssl_context.set_alpn_protocols(["http/1.1", guests.alpn])
+    server = NativeServer(site.open, options=options, sender=sender, guests=guests)
     await node.start()
     try:
-        await server.start(settings.server.host, settings.server.port)
-    except OSError as error:
+        await _listen(server, turn, settings)
+    except SettingsError:
         await node.stop()
+        await server.close()
         if sender is not None:
             sender.close()
-        where = f"{settings.server.host}:{settings.server.port}"
-        raise SettingsError(f"cannot listen on {where}: {error.strerror or error}", key="server.port") from error
+        raise
     tasks = [asyncio.ensure_future(each(node)) for each in background]
     try:
         if started is not None:
@@ -108,8 +133,28 @@ async def serve(
         await asyncio.gather(*tasks, return_exceptions=True)
         await node.stop()
         await server.close(0.2)
+        if turn is not None:
+            turn.close()
         if sender is not None:
             sender.close()
+
+
+async def _listen(server: NativeServer, turn: TurnService | None, settings: Settings) -> None:
+    """Open the ports. Raises `SettingsError`."""
+    host = settings.server.host
+    try:
+        await server.start(host, settings.server.port)
+    except OSError as error:
+        where = f"{host}:{settings.server.port}"
+        raise SettingsError(f"cannot listen on {where}: {error.strerror or error}", key="server.port") from error
+    if turn is None:
+        return
+    try:
+        await turn.start(server.port, is_any=settings.server.port == 0)
+    except OSError as error:
+        where = f"UDP port {settings.rtc.port or server.port} of {host}"
+        problem = f"cannot listen on {where}: {error.strerror or error}; rtc.port takes another"
+        raise SettingsError(problem, key="rtc.port") from error
 
 
 async def _until_stopped(node: Node, server: NativeServer, drain_seconds: float) -> None:

@@ -4,10 +4,12 @@ The one place that knows all the paths. It answers each request at once or hands
 """
 
 import logging
+from collections.abc import Sequence
 
 import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from wirehop.abc import Exchange, Handler
 from wirehop.auth.cookies import Cookies
@@ -40,9 +42,9 @@ log = logging.getLogger("wirehop.site")
 
 
 class Site:
-    """The handler of a host: `host = NativeServer(site.open)`."""
+    """The handler of a host: `host = NativeServer(site.open)`. `collectors` add to the metrics."""
 
-    def __init__(self, node: Node, settings: Settings | None = None) -> None:
+    def __init__(self, node: Node, settings: Settings | None = None, *, collectors: Sequence[Collector] = ()) -> None:
         self.node = node
         settings = settings or node.settings
         offered = settings.transports
@@ -92,7 +94,8 @@ class Site:
         if settings.dev or settings.admin.password:
             self._admin = Admin(node, settings, Static(STATIC, headers=PAGE_HEADERS).serve)
         self._registry = CollectorRegistry()
-        self._registry.register(NodeCollector(node))
+        for collector in (NodeCollector(node), *collectors):
+            self._registry.register(collector)
 
     def open(self, exchange: Exchange) -> None:
         """Serve one request."""

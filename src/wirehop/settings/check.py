@@ -10,6 +10,7 @@ from typing import Final
 
 from wirehop.core.errors import SettingsError
 from wirehop.settings.check_auth import contradictions_of_auth
+from wirehop.settings.check_rtc import contradictions_of_rtc
 from wirehop.settings.options import (
     DEFAULT_NAME,
     NAMESPACES,
@@ -97,6 +98,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
                 f"has {origin!r}; allowed: {may_be}, {ANY_ORIGIN!r} and {LOOPBACK_ORIGIN!r}",
             )
     yield from contradictions_of_auth(settings)
+    yield from contradictions_of_rtc(settings.rtc)
     for key, text, least in (("api.key", settings.api.key, 16), ("admin.password", settings.admin.password, 8)):
         if text and len(text) < least:
             yield key, f"has {len(text)} characters; allowed: {least} or more"

@@ -26,6 +26,7 @@ DEV_VALUES: Final[Mapping[str, Value]] = {
     "auth.anonymous": True,
     "transports.jsonp": True,
     "server.drain": 1.0,
+    "rtc.turn": "embedded",
     **{f"namespaces.{name}.delivery": delivery for name, delivery in _DELIVERIES.items()},
     **{f"namespaces.{name}.{option}": value for name in _DELIVERIES for option, value in _OPEN.items()},
 }

@@ -196,6 +196,64 @@ class Sessions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class Rtc(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Calls between people (WebRTC), and the TURN server that carries them where no direct way is."""
+
+    turn: Annotated[
+        str,
+        _says(
+            "Which TURN server participants are sent to: `embedded` is one in this process, `coturn://host:port` one "
+            "that knows the same secret, `off` none; `--dev` has it embedded."
+        ),
+    ] = "off"
+    secret: Annotated[
+        str,
+        _says(
+            "Makes the time-limited credentials of TURN, coturn's `static-auth-secret`; empty with `embedded`: a new "
+            "one at each start.",
+            secret=True,
+        ),
+    ] = ""
+    realm: Annotated[str, _says("Realm of the credentials.")] = "wirehop"
+    port: Annotated[
+        int, _count("UDP port of STUN and TURN; 0 is the number of the server's own TCP port.", high=65_535)
+    ] = 0
+    tcp: Annotated[
+        bool, _says("TURN over TCP, and over TLS where there is a certificate, on the server's own port.")
+    ] = True
+    address: Annotated[
+        str,
+        _says(
+            "Address, or one of IPv4 and one of IPv6 with a comma, under which peers reach the relay; empty: the one "
+            "that the server listens on, or the machine's own."
+        ),
+    ] = ""
+    relay_ports: Annotated[str, _says("UDP ports that relayed addresses are taken from.")] = "49152-65535"
+    credential_age: Annotated[float, _seconds("How long new credentials can be used.", low=1, high=86_400)] = 3600.0
+    lifetime: Annotated[
+        float, _seconds("How long an allocation may live between two refreshes.", low=600, high=86_400)
+    ] = 3600.0
+    allow_peers: Annotated[
+        tuple[str, ...],
+        _says("Networks (CIDR) that may be relayed to although they are private, loopback, or denied."),
+    ] = ()
+    deny_peers: Annotated[
+        tuple[str, ...],
+        _says("Networks (CIDR) that may not be relayed to, beside the private, loopback and own ones that never may."),
+    ] = ()
+    allocations: Annotated[int, _count("Allocations at a time.", low=1)] = 2000
+    allocations_per_user: Annotated[int, _count("Allocations of one user at a time.", low=1)] = 50
+    bandwidth: Annotated[
+        int, _bytes("What one allocation may relay in a second, both ways together; 0: no limit.", low=0)
+    ] = 4_194_304
+    unauthenticated_rate: Annotated[
+        int, _count("Answers to one address in a second that need no credentials.", low=1)
+    ] = 200
+    ice_policy: Annotated[
+        Literal["all", "relay"], _says("`relay` lets participants use nothing but TURN, which hides their addresses.")
+    ] = "all"
+
+
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one client, one session and one node may use."""
 
@@ -294,3 +352,4 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     namespaces: Mapping[str, Namespace] = field(default_factory=lambda: {DEFAULT_NAMESPACE: Namespace()})
     broker: BrokerChoice = BrokerChoice()
     idempotency: Idempotency = Idempotency()
+    rtc: Rtc = Rtc()

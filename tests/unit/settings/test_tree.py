@@ -21,6 +21,7 @@ NEEDS = {
     "server.private_key": {"server.certificate": "chain.pem"},
     "auth.cookie": {"auth.secrets": SECRET},
     "auth.ask_url": {"auth.ask_secret": SECRET},
+    "rtc.turn": {"rtc.secret": SECRET},
     "auth.ask_about": {"auth.ask_url": "https://app.example/ask", "auth.ask_secret": SECRET},
 }
 TEXTS = {
@@ -35,6 +36,11 @@ TEXTS = {
     "api.key": SECRET,
     "admin.password": SECRET,
     "broker.url": "memory://other",
+    "rtc.turn": "coturn://turn.example:3478",
+    "rtc.secret": SECRET,
+    "rtc.relay_ports": "50000-50100",
+    "rtc.allow_peers": "10.0.0.0/8,fd00::/8",
+    "rtc.deny_peers": "198.51.100.0/24,2001:db8::/32",
 }
 
 
@@ -55,6 +61,8 @@ def other_value(option: Option) -> tuple[str, Value]:
     if option.kind == "bytes":
         assert isinstance(default, int)
         return show(option, default * 2), default * 2
+    if option.kind == "seconds" and (option.low or 0) > 17:
+        return "17m", 17 * 60.0
     if option.kind == "seconds":
         return "4ms" if option.high == 0.005 else "17s", 0.004 if option.high == 0.005 else 17.0
     text = TEXTS.get(option.key, "::1")

@@ -18,6 +18,7 @@ from wirehop.hosts.native.context import HostContext, log
 from wirehop.hosts.native.duplex import NativeDuplex
 from wirehop.hosts.native.exchange import NativeExchange
 from wirehop.hosts.native.forwarded import plain_address
+from wirehop.hosts.native.guest import take_in
 from wirehop.hosts.native.keep_alive import BUSY
 from wirehop.hosts.native.refusals import Refusal
 from wirehop.hosts.native.request_head import Head
@@ -29,6 +30,7 @@ _HELD_BYTES = 65_536  # of requests that wait for the one before them
 _REQUESTS_PER_TURN = 32  # of one connection, before others get their turn
 _LINGERING = 1000  # refused peers that are waited for at once
 _DISCARDED_BYTES = 1_048_576  # that a refused peer may still send
+_FIRST_OF_HTTP = 10  # a request begins with a letter, or with an empty line that is forgiven
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
@@ -94,6 +96,8 @@ class Connection(asyncio.Protocol):
                 self.transport.abort()
             return
         if self._exchange is None and not self._is_busy:
+            if data[0] < _FIRST_OF_HTTP and self._is_guests(data):
+                return
             self._pump(data)
             return
         self._reader.feed(data)
@@ -111,9 +115,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
-        self._is_over = True
-        self._context.leave(self)
-        self._context.keep_alive.remove(self)
+        self._retire()
         self._enter(None)
         self._lose_exchange()
 
@@ -187,16 +189,24 @@ class Connection(asyncio.Protocol):
         """The transport is a WebSocket from here on."""
         self._exchange = None
         self._heir = duplex
-        self._is_over = True
         self._context.wires.add(duplex)
-        self._context.leave(self)
-        self._context.keep_alive.remove(self)
+        self._retire()
         self._give(duplex)
         if not self._is_pumping and (self._reader.held or self._is_held):
             # frames that came before the handshake was answered: in the next turn, before any newer ones
             self._is_held = True
             self.transport.pause_reading()
             self._context.loop.call_soon(self._hand_over, duplex)
+
+    def _is_guests(self, data: bytes) -> bool:
+        """Where a request would begin came a byte that none begins with: hand over, if somebody speaks so."""
+        if self._reader.held or self._reader.is_in_body:
+            return False
+        if not take_in(self._context, self.transport, self._peer(), data):
+            return False
+        self._retire()
+        self._enter(None)
+        return True
 
     def hold_during_stream(self, data: bytes) -> None:
         """Keep a next request; who sends more than that loses the connection after the stream."""
@@ -319,6 +329,11 @@ class Connection(asyncio.Protocol):
         options = self._context.options
         self.transport.set_protocol(heir)
         self.transport.set_write_buffer_limits(high=options.write_high_water, low=options.write_low_water)
+
+    def _retire(self) -> None:
+        self._is_over = True
+        self._context.leave(self)
+        self._context.keep_alive.remove(self)
 
     def _hand_over(self, duplex: NativeDuplex) -> None:
         self._resume_reading()

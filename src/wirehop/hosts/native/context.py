@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wirehop.abc import Handler, Out
 from wirehop.hosts.native.forwarded import Proxies, Scheme
@@ -14,6 +14,9 @@ from wirehop.hosts.native.options import HostOptions
 from wirehop.hosts.native.request_head import HeadReader
 from wirehop.hosts.native.timeouts import Phase, Timeouts
 from wirehop.hosts.native.uring_batch import Outlet, RingSender
+
+if TYPE_CHECKING:
+    from wirehop.hosts.native.guest import Reception
 
 log = logging.getLogger("wirehop.http")
 
@@ -38,6 +41,7 @@ class HostContext:
         "_date_until",
         "counters",
         "emptied",
+        "guests",
         "handler",
         "heads",
         "is_draining",
@@ -74,6 +78,7 @@ class HostContext:
         self.scheme: Scheme = "http" if options.ssl_context is None else "https"
         self.wires: set[Wire] = set()
         self.sender: RingSender | None = None  # sends to many at once
+        self.guests: Reception | None = None  # who takes connections that begin with no HTTP
         self.is_draining = False
         self.emptied: asyncio.Event | None = None  # while the server waits for the last wire
         self._date = ""

@@ -19,6 +19,7 @@ from wirehop.abc import Handler
 from wirehop.core.errors import LocalProtocolError
 from wirehop.hosts.native.connection import Connection
 from wirehop.hosts.native.context import HostContext
+from wirehop.hosts.native.guest import Reception
 from wirehop.hosts.native.listening import open_sockets, prepare
 from wirehop.hosts.native.options import HostOptions
 from wirehop.hosts.native.uring_batch import RingSender
@@ -26,15 +27,21 @@ from wirehop.hosts.native.uring_batch import RingSender
 
 class NativeServer:
     """HTTP/1.1 and WebSocket on one port. `counters` counts refusals by name. `sender` is whose batches the `out` of
-    streams and WebSockets can join; it stays the caller's."""
+    streams and WebSockets can join; it stays the caller's. `guests` takes connections that begin with no HTTP."""
 
     def __init__(
-        self, handler: Handler, *, options: HostOptions | None = None, sender: RingSender | None = None
+        self,
+        handler: Handler,
+        *,
+        options: HostOptions | None = None,
+        sender: RingSender | None = None,
+        guests: Reception | None = None,
     ) -> None:
         self.options = HostOptions() if options is None else options
         self.counters: Counter[str] = Counter()
         self._handler = handler
         self._sender = sender
+        self._guests = guests
         self._context: HostContext | None = None
         self._servers: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
@@ -51,6 +58,7 @@ class NativeServer:
         if self._context is not None:
             raise LocalProtocolError("server", "started", "start")
         context = self._context = HostContext(self._handler, self.options, self.counters)
+        context.guests = self._guests
         loop, options = context.loop, self.options
         if options.ssl_context is None:  # with TLS what is written is not what is sent
             context.sender = self._sender

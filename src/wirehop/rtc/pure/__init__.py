@@ -1,0 +1,1 @@
+"""The pure half of `rtc`: no socket, no clock, no random number."""
