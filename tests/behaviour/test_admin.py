@@ -210,30 +210,30 @@ async def test_the_page_and_what_it_needs_are_served_without_dev_and_nothing_els
 @pytest.mark.asyncio
 async def test_sessions_are_listed_searched_sorted_and_looked_at(server: Server, dial: Any) -> None:
     signed = await cookie(server)
-    wires = {name: await dial(name=name) for name in ("ann", "bob", "cid")}
-    await wires["bob"].request("subscribe", channel="room")
+    wires = {name: await dial(name=name) for name in ("ann", "bobette", "cid")}
+    await wires["bobette"].request("subscribe", channel="room")
     await server.node.publish("room", 1)
     everybody = await ask(server, "sessions", signed)
-    assert [row["user"] for row in everybody["rows"]] == ["cid", "bob", "ann"]
+    assert [row["user"] for row in everybody["rows"]] == ["cid", "bobette", "ann"]
     assert (everybody["matched"], everybody["reachable"]) == (3, 3)
     assert everybody["rows"][0]["wire"] == "websocket"
     assert everybody["rows"][0]["address"] == "127.0.0.1"
     assert everybody["rows"][0]["age"] <= everybody["rows"][2]["age"] < 60
     for query, users in (
-        ("search=BO", ["bob"]),
+        ("search=BOBETTE", ["bobette"]),
         (f"search={wires['ann'].client}", ["ann"]),
         ("search=nobody", []),
         ("wire=sse", []),
-        ("wire=websocket&limit=1&offset=1", ["bob"]),
-        ("order=desc", ["ann", "bob", "cid"]),
-        ("sort=user&order=desc&limit=2", ["cid", "bob"]),
-        ("sort=channels&order=desc&limit=1", ["bob"]),
-        ("sort=waiting", ["cid", "bob", "ann"]),
+        ("wire=websocket&limit=1&offset=1", ["bobette"]),
+        ("order=desc", ["ann", "bobette", "cid"]),
+        ("sort=user&order=desc&limit=2", ["cid", "bobette"]),
+        ("sort=channels&order=desc&limit=1", ["bobette"]),
+        ("sort=waiting", ["cid", "bobette", "ann"]),
     ):
         assert [row["user"] for row in (await ask(server, f"sessions?{query}", signed))["rows"]] == users, query
     await ask(server, "sessions?limit=many", signed, status=400)
     detail = await ask(server, f"session?client={wires['bob'].client}", signed)
-    assert detail["session"]["user"] == "bob"
+    assert detail["session"]["user"] == "bobette"
     (subscription,) = detail["subscriptions"]
     assert (subscription["channel"], subscription["state"], subscription["offset"]) == ("room", "live", 1)
     await ask(server, "session?client=gone", signed, status=404)

@@ -22,7 +22,7 @@ from .proxy import Proxy
 from .servers import ForeignSite, Server
 from .watching import OpenPage, Watch, page_opener
 
-TEST_SECONDS = 100.0
+TEST_SECONDS = 240.0
 PROGRAMS = {
     "chromium": ("/usr/bin/chromium", "/usr/bin/google-chrome"),
     "firefox": ("/usr/bin/firefox-esr", "/usr/bin/firefox"),
