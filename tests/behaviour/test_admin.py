@@ -232,7 +232,7 @@ async def test_sessions_are_listed_searched_sorted_and_looked_at(server: Server,
     ):
         assert [row["user"] for row in (await ask(server, f"sessions?{query}", signed))["rows"]] == users, query
     await ask(server, "sessions?limit=many", signed, status=400)
-    detail = await ask(server, f"session?client={wires['bob'].client}", signed)
+    detail = await ask(server, f"session?client={wires['bobette'].client}", signed)
     assert detail["session"]["user"] == "bobette"
     (subscription,) = detail["subscriptions"]
     assert (subscription["channel"], subscription["state"], subscription["offset"]) == ("room", "live", 1)
