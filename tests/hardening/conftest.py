@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "behaviour"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "hosts" / "native"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "rtc"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import fuzzing
