@@ -29,7 +29,7 @@ class Live:
     def __init__(self, rtc: Rtc | None = None, **options: bool) -> None:
         rtc = rtc or Rtc(turn="embedded", secret=SECRET, allow_peers=(f"{PEER}/32",), bandwidth=0)
         self.loop = asyncio.new_event_loop()
-        self.service = TurnService(rtc, host=SERVER, **options)
+        self.service = TurnService(rtc, host=SERVER, is_paced=False, **options)
         self.loop.run_until_complete(self.service.start(0))
         self._sockets: list[socket.socket] = []
 

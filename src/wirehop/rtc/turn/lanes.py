@@ -72,8 +72,8 @@ class ClientSocket:
         """Of a lane."""
         return self._box.packed(client) + channel.to_bytes(2, "big")
 
-    def readable(self) -> None:
-        """Datagrams have come."""
+    def readable(self) -> int:
+        """Datagrams have come: relay them, at most a mailbox full. How many there were."""
         box = self._box
         count = box.fill(self.sock)
         memory, view, lengths, find = box.memory, box.view, box.lengths, self.lanes.get
@@ -103,6 +103,7 @@ class ClientSocket:
             word += _WORDS
         if run:
             self._forward(lane, run, last)
+        return count
 
     def _forward(self, lane: Lane | None, run: list[memoryview], head: bytes) -> None:
         assert lane is not None
@@ -150,8 +151,8 @@ class RelaySocket:
         """Of a lane."""
         return self._box.packed(peer)
 
-    def readable(self) -> None:
-        """Datagrams have come."""
+    def readable(self) -> int:
+        """Datagrams have come: relay them, at most a mailbox full. How many there were."""
         box = self._box
         count = box.fill(self.sock)
         memory, view, lengths, find = box.memory, box.view, box.lengths, self.lanes.get
@@ -181,6 +182,7 @@ class RelaySocket:
             word += _WORDS
         if run:
             self._forward(lane, run, last)
+        return count
 
     def _forward(self, lane: Lane | None, run: list[memoryview], sender: bytes) -> None:
         assert lane is not None

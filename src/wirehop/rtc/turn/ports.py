@@ -11,7 +11,7 @@ import struct
 from typing import Final
 
 _ATTEMPTS: Final = 64
-_BUFFER: Final = 1_048_576
+_BUFFER: Final = 2_097_152
 _IP_MTU_DISCOVER: Final = 10
 _IPV6_MTU_DISCOVER: Final = 23
 _DONT, _DO = 0, 2  # never set DF, always do

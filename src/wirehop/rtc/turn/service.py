@@ -28,6 +28,7 @@ from wirehop.rtc.turn.datagrams import DatagramSender
 from wirehop.rtc.turn.lanes import ClientSocket, Lane, Relayed, RelaySocket
 from wirehop.rtc.turn.mailbox import HEADER, Mailbox
 from wirehop.rtc.turn.ports import RelayPorts, enlarge, send_unfragmented
+from wirehop.rtc.turn.readiness import Readiness, readiness
 from wirehop.rtc.turn.refusals import RefusalLog
 from wirehop.rtc.turn.streams import StreamClient
 from wirehop.settings.check_rtc import addresses, port_range
@@ -41,7 +42,7 @@ _DATA_INDICATION: Final = b"\x00\x17"
 
 class TurnService:
     """The embedded server. `idle_seconds`: how long a TCP connection may be without an allocation. `is_plain`: without
-    the system calls that only Linux has; `has_lanes`: with the fast lane."""
+    the system calls that only Linux has; `has_lanes`: with the fast lane; `is_paced`: see `readiness`."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class TurnService:
         idle_seconds: float = 10.0,
         is_plain: bool = False,
         has_lanes: bool = True,
+        is_paced: bool = True,
     ) -> None:
         self.secret = rtc.secret or secrets.token_urlsafe(32)
         """Of the credentials: that of the settings, or one for this start."""
@@ -62,6 +64,7 @@ class TurnService:
         self._idle_seconds = idle_seconds
         self._is_plain = is_plain
         self._has_lanes = has_lanes
+        self._is_paced = is_paced and not is_plain
         options = TurnOptions(
             secret=self.secret,
             realm=rtc.realm,
@@ -90,6 +93,7 @@ class TurnService:
         self._numbers = 0
         self._refusals = RefusalLog(log)
         self._loop: asyncio.AbstractEventLoop
+        self._ready: Readiness
         self._timer: asyncio.TimerHandle | None = None
         self._is_draining = False
 
@@ -107,29 +111,30 @@ class TurnService:
             if not is_any or self._rtc.port:
                 raise
             sockets = _listen(hosts, 0)
+        self._ready = readiness(self._loop, is_plain=not self._is_paced)
         self.port = int(sockets[0].getsockname()[1])
         for number, sock in enumerate(sockets):
             enlarge(sock, _CLIENT_BUFFER)
             box = self._box(sock.family, is_relay=False)
             client = ClientSocket(number, sock, box, self._sender, self.relayed, self._received)
             self._clients.append(client)
-            self._loop.add_reader(sock.fileno(), client.readable)
+            self._ready.add(sock, client.readable)
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
         relays = ", ".join(f"{each.announced}" for each in self.relays.values()) or "no address"
         log.info("STUN and TURN on UDP port %d of %s, relaying from %s", self.port, ", ".join(hosts), relays)
 
     def close(self) -> None:
         """End every allocation, and close every socket."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._timer is None:
+            return  # it was never opened, or is closed
+        self._timer.cancel()
+        self._timer = None
         for stream in list(self._streams.values()):
             stream.transport.abort()
+        self._ready.close()
         for client in self._clients:
-            self._loop.remove_reader(client.sock.fileno())
             client.sock.close()
         for relay in self._relays.values():
-            self._loop.remove_reader(relay.sock.fileno())
             relay.sock.close()
         self._clients.clear()
         self._relays.clear()
@@ -250,12 +255,12 @@ class TurnService:
     def _add_relay(self, number: int, sock: socket.socket) -> None:
         box = self._box(sock.family, is_relay=True)
         relay = self._relays[number] = RelaySocket(number, sock, box, self._sender, self.relayed, self._from_peer)
-        self._loop.add_reader(sock.fileno(), relay.readable)
+        self._ready.add(sock, relay.readable)
 
     def _close_relay(self, number: int) -> None:
         relay = self._relays.pop(number, None)
         if relay is not None:
-            self._loop.remove_reader(relay.sock.fileno())
+            self._ready.remove(relay.sock)
             relay.sock.close()
 
     def _open_lane(self, output: OpenLane) -> None:
