@@ -75,7 +75,7 @@ def test_much_is_read_in_its_time_and_then_it_is_awake_again(bench: Bench) -> No
         bench.sender.send(b"%d" % number)
 
     async def until(wanted: bool) -> None:
-        while bench.ready.is_paced != wanted:  # type: ignore  # noqa: ASYNC110
+        while bench.ready.is_paced != wanted:  # type: ignore[attr-defined]  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
     bench.loop.run_until_complete(asyncio.wait_for(until(False), PATIENCE))

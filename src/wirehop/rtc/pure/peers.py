@@ -82,5 +82,10 @@ class PeerRules:
         return "reserved" if isinstance(address, IPv6Address) and address not in _GLOBAL_6 else ""
 
 
+def is_private(host: str) -> bool:
+    """Whether an address means something in its own network only."""
+    return bool(PeerRules().refusal(host))
+
+
 def _is_in(address: IPv4Address | IPv6Address, networks: list[Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)

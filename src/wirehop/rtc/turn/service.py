@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import errno
 import logging
 import secrets
 import socket
@@ -20,7 +21,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from wirehop.rtc.pure.options import TurnOptions
 from wirehop.rtc.pure.outputs import CloseLane, CloseRelay, OpenLane, OpenRelay, Path, Refused, Relay, Send
-from wirehop.rtc.pure.peers import PeerRules
+from wirehop.rtc.pure.peers import PeerRules, is_private
 from wirehop.rtc.pure.stun import Address
 from wirehop.rtc.pure.turn import TurnServer
 from wirehop.rtc.turn.addresses import listening_addresses, own_addresses, relay_addresses
@@ -31,6 +32,7 @@ from wirehop.rtc.turn.ports import RelayPorts, enlarge, send_unfragmented
 from wirehop.rtc.turn.readiness import Readiness, readiness
 from wirehop.rtc.turn.refusals import RefusalLog
 from wirehop.rtc.turn.streams import StreamClient
+from wirehop.settings.check import is_loopback
 from wirehop.settings.check_rtc import addresses, port_range
 from wirehop.settings.tree import Rtc
 
@@ -120,8 +122,14 @@ class TurnService:
             self._clients.append(client)
             self._ready.add(sock, client.readable)
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
-        relays = ", ".join(f"{each.announced}" for each in self.relays.values()) or "no address"
-        log.info("STUN and TURN on UDP port %d of %s, relaying from %s", self.port, ", ".join(hosts), relays)
+        relays = [each.announced for each in self.relays.values()]
+        where = ", ".join(hosts)
+        log.info(
+            "STUN and TURN on UDP port %d of %s, relaying from %s", self.port, where, ", ".join(relays) or "nothing"
+        )
+        for address in relays:
+            if is_private(address) and not is_loopback(self._host):
+                log.warning("peers elsewhere cannot reach the relay at %s, which is private: set rtc.address", address)
 
     def close(self) -> None:
         """End every allocation, and close every socket."""
@@ -321,9 +329,16 @@ def _listen(hosts: list[str], port: int) -> list[socket.socket]:
             sock.setblocking(False)
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind((host, port or (sockets[0].getsockname()[1] if len(sockets) > 1 else 0)))
+            try:
+                sock.bind((host, port or (sockets[0].getsockname()[1] if len(sockets) > 1 else 0)))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL or len(hosts) == 1:
+                    raise
+                sockets.pop().close()  # an address that is going or coming
     except OSError:
         for sock in sockets:
             sock.close()
         raise
+    if not sockets:
+        raise OSError(errno.EADDRNOTAVAIL, "no address to listen on")
     return sockets
