@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from turn_live import PEER, SECRET, SERVER, drained, running
 from turn_world import code_of
 
+from wirehop.rtc.pure.rates import Meter
 from wirehop.rtc.turn.datagrams import DatagramSender
+from wirehop.rtc.turn.lanes import ClientSocket, Lane, Relayed, RelaySocket
 from wirehop.rtc.turn.mailbox import BATCH, Mailbox
 from wirehop.rtc.turn.ports import NoPortError, RelayPorts
 from wirehop.settings.tree import Rtc
@@ -161,6 +163,43 @@ def test_a_mailbox_holds_what_came_and_from_whom(host: str, is_relay: bool, is_p
         assert {box.source(index) for index in range(4)} == {name}
         assert box.address(box.packed(name)) == name
         assert bytes(box.memory[: box.sender]) == box.packed(name), "what the kernel writes is the key of a lane"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_both_ways_of_a_lane_over_both_families(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sockets = [socket.socket(family, socket.SOCK_DGRAM) for _ in range(4)]
+    try:
+        for sock in sockets:
+            sock.bind((host, 0))
+            sock.setblocking(False)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    client, server, relay, peer = sockets
+    at_client, at_server, at_relay, at_peer = (sock.getsockname()[:2] for sock in sockets)
+    counters: Counter[str] = Counter()
+    sender, count = DatagramSender(counters), Relayed()
+    slow: list[object] = []
+    to_peer = ClientSocket(
+        0, server, Mailbox(family, is_relay=False), sender, count, lambda path, data: slow.append((path.source, data))
+    )
+    to_client = RelaySocket(
+        1, relay, Mailbox(family, is_relay=True), sender, count, lambda _, source, data: slow.append((source, data))
+    )
+    meter = Meter(0, 0.0)
+    to_peer.lanes[to_peer.key(at_client, 0x4000)] = Lane(relay, at_peer, meter)
+    to_client.lanes[to_client.key(at_peer)] = Lane(server, at_client, meter, b"\x40\0")
+    client.sendto(b"\x40\0\0\3one+padding", at_server)
+    client.sendto(b"\x40\1\0\3two", at_server)
+    peer.sendto(b"three", at_relay)
+    client.sendto(b"four", at_relay)
+    assert (to_peer.readable(), to_client.readable()) == (2, 2)
+    assert drained(peer) == [b"one"]
+    assert drained(client) == [b"\x40\0\0\5three"]
+    assert slow == [(at_client, b"\x40\1\0\3two"), (at_client, b"four")]
+    assert (count.packets_out, count.packets_in, count.bytes_out, count.bytes_in) == (1, 1, 3, 5)
+    for sock in sockets:
+        sock.close()
 
 
 def test_relayed_ports_are_of_the_range_and_even_where_asked() -> None:
