@@ -16,6 +16,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,12 +27,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import rig
 
+from turn import report
 from turn.allocations import CHANNEL, Pair, RefusedError, allocate
 
-SECRET = "bench-bench-bench-bench"
+SECRET = "bench-bench-bench-bench"  # noqa: S105 - of servers that live for minutes, on loopback
 SIZE = 1000
-GOALS = {("out", 40_000): 1.5, ("back", 20_000): 2.0}
-"""Ours over coturn's, at most: CPU per datagram, and nothing lost."""
 rig.SOURCES["turn-load"] = Path(__file__).parent
 
 
@@ -58,21 +58,21 @@ def main() -> int:
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.seconds, given.held, given.rates, given.active = 1, 1.0, 20, "20000,40000", "1"
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
     loader = rig.build("turn-load")
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(serving(name, given.held)) for name in ("wirehop", "coturn")]
         rows = measure(servers, loader, given)
-    report = {
+    results = {
         "facts": rig.facts(["uvloop"]) | {"coturn": _coturn_version()},
         "held": given.held,
         "bytes_each": {server.name: round(server.bytes_each) for server in servers},
         "rows": rows,
     }
-    show(report)
+    show(results)
     if given.json:
-        given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        given.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
@@ -136,10 +136,12 @@ def serving(name: str, held: int) -> Iterator[Held]:
             *("--rtc-unauthenticated-rate", 1_000_000, "--server-log-level", "error"),
         ],
         "coturn": [
+            # Quietly: for every port that somebody has it says so.
+            *("sh", "-c", 'exec "$@" 2>/dev/null', "sh"),
             *("turnserver", "-n", "--no-cli", "--log-file", "/dev/null", "--no-tls", "--no-dtls", "--relay-threads", 1),
             *("--listening-ip", "127.0.0.1", "--relay-ip", "127.0.0.1", "--listening-port", port),
             *("--use-auth-secret", f"--static-auth-secret={SECRET}", "--realm", "wirehop", "--allow-loopback-peers"),
-            *("--pidfile", f"/tmp/bench-turn-{os.getpid()}.pid", "--no-multicast-peers"),
+            *("--pidfile", f"{tempfile.gettempdir()}/bench-turn-{os.getpid()}.pid", "--no-multicast-peers"),
         ],
     }
     if name == "coturn" and not shutil.which("turnserver"):
@@ -182,23 +184,10 @@ def _coturn_version() -> str:
     return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "unknown"
 
 
-def show(report: dict[str, Any]) -> None:
-    """A table, and the goals."""
-    print(f"allocations held: {report['held']}; bytes of each: {report['bytes_each']}")
-    print(
-        f"{'way':5} {'over':>5} {'rate/s':>7} {'wirehop us':>11} {'coturn us':>10} {'ratio':>6} {'lost':>12} {'p99 us':>13}"
-    )
-    for row in report["rows"]:
-        ours, theirs = row["rounds"]["wirehop"], row["rounds"]["coturn"]
-        low, other = (min(each["us_per_packet"] for each in rounds) for rounds in (ours, theirs))
-        lost = f"{sum(each['lost'] for each in ours)} / {sum(each['lost'] for each in theirs)}"
-        late = f"{min(each['p99_us'] for each in ours):.0f} / {min(each['p99_us'] for each in theirs):.0f}"
-        goal = GOALS.get((row["direction"], row["rate"]))
-        verdict = "" if goal is None else f"  goal {goal}: {'reached' if low <= goal * other else 'missed'}"
-        print(
-            f"{row['direction']:5} {row['active']:5} {row['rate']:7} {low:11.2f} {other:10.2f} {low / other:6.2f} "
-            f"{lost:>12} {late:>13}{verdict}"
-        )
+def show(results: dict[str, Any]) -> None:
+    """A table."""
+    print(f"allocations held: {results['held']}; bytes of each: {results['bytes_each']}")
+    print("\n".join(report.table(results)))
 
 
 if __name__ == "__main__":

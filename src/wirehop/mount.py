@@ -18,6 +18,7 @@ from wirehop.hosts.asgi import AsgiHost, AsgiOptions, StopSignals
 from wirehop.hosts.asgi.options import App, Message, Receive, Scope, Send
 from wirehop.hosts.asgi.requests import local_path
 from wirehop.node.node import Node
+from wirehop.settings.check_rtc import EMBEDDED
 from wirehop.settings.tree import Server
 from wirehop.site import Site
 
@@ -104,6 +105,8 @@ class AsgiApp:
                 if not self.node.is_open:
                     await self.node.start()
                     self._owns_node = True
+                if self.node.settings.rtc.turn == EMBEDDED:
+                    log.info("rtc.turn is embedded, but only `wirehop serve` has a TURN server: none is offered here")
                 self._loop = asyncio.get_running_loop()
                 self._host = AsgiHost(Site(self.node).open, options=asgi_options(self.node.settings.server))
                 if self._uses_signals:
