@@ -151,19 +151,19 @@ async def test_whoever_left_the_room_is_in_it_no_more() -> None:
 
 
 async def test_what_waits_for_a_participant_that_goes_is_dropped() -> None:
-    async with running(namespaces=ROOMS) as server, joined(server) as ann:
+    async with running(namespaces=ROOMS) as server, joined(server) as ann, joined(server, room="") as bob:
         router = server.node.rooms.router
-        async with joined(server) as bob:
-            bob.is_slow = asyncio.Event()
+        bob.is_slow = asyncio.Event()
+        async with bob.client.subscribe(ROOM):
             for number in range(40):
                 await ann.say(bob.id, {"n": number})
             await eventually(lambda: len(bob.heard) == 32, timeout=PATIENCE)  # so many calls at a time
             assert router.waiting == 40
-            gone = bob.id
         await eventually(lambda: router.waiting == 0, timeout=PATIENCE)
-        assert await refused(ann.say(gone, {})) == 102
-        assert router.counts["left"] + router.counts["gone"] == 40
+        assert router.counts["left"] == 40
+        assert await refused(ann.say(bob.id, {})) == 102
         await eventually(lambda: not server.node.rooms._calls, timeout=PATIENCE)
+        bob.is_slow.set()
 
 
 async def test_the_names_of_the_methods_are_taken() -> None:
@@ -273,12 +273,18 @@ async def test_a_negotiation_with_glare_survives_a_move(old: WireName, new: Wire
 
 async def test_signals_wait_for_a_participant_whose_wire_is_cut() -> None:
     async with running(namespaces=ROOMS) as server, joined(server) as ann, joined(server) as bob:
-        server.node.sessions[bob.id].end(codes.FORCE_RECONNECT)
+        node, who = server.node, bob.id
+        lasting = node.resumption.find(who)
+        assert lasting is not None
+        await eventually(lambda: lasting.resumable.wires.is_confirmed, timeout=PATIENCE)
+        node.sessions[who].end(codes.FORCE_RECONNECT)
+        assert lasting.resumable.current is None
         for number in range(5):
-            await ann.say(bob.id, {"n": number})
+            await ann.say(who, {"n": number})
         await eventually(lambda: len(bob.heard) == 5, timeout=PATIENCE)
+        assert bob.id == who
         assert numbers(bob) == list(range(5))
-        assert server.node.rooms.router.counts["answered"] <= 5
+        await eventually(lambda: node.rooms.router.counts["answered"] == 5, timeout=PATIENCE)
 
 
 async def test_whoever_does_not_come_back_is_gone() -> None:
@@ -292,6 +298,7 @@ async def test_whoever_does_not_come_back_is_gone() -> None:
         server.node.disconnect(bob.id)
         await eventually(lambda: server.node.rooms.router.waiting == 0, timeout=PATIENCE)
         assert await refused(ann.say(bob.id, {})) == 102
+        bob.is_slow.set()
 
 
 # ---- ICE servers
