@@ -158,12 +158,14 @@ class Identity(Struct, frozen=True):
 
 
 class Peer(Struct, frozen=True):
-    """What a host knows of the other end: address, origin ("" if none was sent), transport's name."""
+    """What a host knows of the other end: address, origin ("" if none was sent), transport's name; `host` is the name
+    or address of ours that it has asked for ("" if it said none)."""
 
     address: str = ""
     origin: str = ""
     transport: str = ""
     user_agent: str = ""
+    host: str = ""
 
 
 Action = Literal["subscribe", "publish", "history", "presence"]

@@ -20,6 +20,7 @@ from wirehop.hosts.native.uring import probe
 from wirehop.hosts.native.uring_batch import RingSender
 from wirehop.node.metrics import Metrics
 from wirehop.node.node import Node
+from wirehop.rtc.pure.ice import Relay
 from wirehop.rtc.turn import TurnService
 from wirehop.settings.check_rtc import EMBEDDED
 from wirehop.settings.tree import Server, Settings
@@ -116,6 +117,8 @@ async def serve(
     await node.start()
     try:
         await _listen(server, turn, settings)
+        if turn is not None:
+            node.rooms.embedded, node.rooms.secret = relay_of(turn, settings, server.port), turn.secret
     except SettingsError:
         await node.stop()
         await server.close()
@@ -155,6 +158,17 @@ async def _listen(server: NativeServer, turn: TurnService | None, settings: Sett
         where = f"UDP port {settings.rtc.port or server.port} of {host}"
         problem = f"cannot listen on {where}: {error.strerror or error}; rtc.port takes another"
         raise SettingsError(problem, key="rtc.port") from error
+
+
+def relay_of(turn: TurnService, settings: Settings, tcp_port: int) -> Relay:
+    """What participants are told of the embedded server."""
+    tcp_port, is_tls = tcp_port if settings.rtc.tcp else 0, bool(settings.server.certificate)
+    return Relay(
+        hosts=tuple(each.announced for each in turn.relays.values()),
+        udp_port=turn.port,
+        tcp_port=0 if is_tls else tcp_port,
+        tls_port=tcp_port if is_tls else 0,
+    )
 
 
 async def _until_stopped(node: Node, server: NativeServer, drain_seconds: float) -> None:

@@ -88,6 +88,7 @@ class Effects:
 
     def leave(self, channel: str, client: str) -> None:
         """The session left the channel."""
+        self._node.rooms.left(channel, client)
         self._run_in_order(channel, self._node.presence_store.leave(channel, client))
 
     def received(self, driver: "Driver", data: Raw) -> None:

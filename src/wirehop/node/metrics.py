@@ -56,6 +56,11 @@ class NodeCollector:
         for (name, code), count in metrics.closed.items():
             closed.add_metric([name, str(code)], count)
         yield closed
+        signals = CounterMetricFamily("wirehop_rtc_signals", "Signals in rooms, by what happened.", labels=["reason"])
+        for reason, count in node.rooms.router.counts.items():
+            signals.add_metric([reason], count)
+        yield signals
+        yield GaugeMetricFamily("wirehop_rtc_waiting", "Signals on their way.", node.rooms.router.waiting)
         api = CounterMetricFamily("wirehop_api", "Commands of the server API.", labels=["method", "code"])
         for (method, number), count in metrics.api.items():
             api.add_metric([method, str(number)], count)

@@ -30,6 +30,7 @@ from wirehop.node.effects import Effects
 from wirehop.node.handlers import Handler, Handlers
 from wirehop.node.interest import Interest
 from wirehop.node.metrics import Metrics
+from wirehop.node.participants import Participants
 from wirehop.node.patience import Patience
 from wirehop.node.permission import Permission
 from wirehop.node.publishing import Publishing
@@ -40,6 +41,7 @@ from wirehop.node.tops import compare_tops_forever
 from wirehop.node.users import Users
 from wirehop.node.wheel import Wheel
 from wirehop.node.wire import Guests, Wire
+from wirehop.rtc.rooms import ICE, SIGNAL, Rooms
 from wirehop.settings.check_auth import contradictions_of_auth
 from wirehop.settings.tree import Namespace, Settings
 
@@ -97,6 +99,9 @@ class Node:
         self.id = self.ids.new()
         self.sessions: dict[str, Driver] = {}
         self.users = Users(self)
+        self.rooms = Rooms(Participants(self), self.clock, self.settings.rtc)
+        self.handlers.register_method(ICE, self.rooms.ice)
+        self.handlers.register_method(SIGNAL, self.rooms.signal)
         self.vouch: Vouch | None = None
         self.patience = Patience(self.settings.limits.handler_timeout)
         self._terms = SessionTerms(self.settings, self.limits, node=self.id, wires=self.wire_paths)
@@ -117,6 +122,7 @@ class Node:
         self.patience = Patience(settings.limits.handler_timeout)
         self.policy = Policy(settings.namespaces)
         self.auth = Auth(settings.auth, self.clock, self.ids)
+        self.rooms.use(settings.rtc)
         self._choose_broker(
             None if self._own_broker else self.broker, None if self._own_presence else self.presence_store
         )

@@ -16,6 +16,15 @@ NAMESPACES = {
         history_size=200, history_age=86_400, presence=True, join_leave=True, subscribe="anyone", publish="anyone"
     ),
     "typing": Namespace(delivery="signal", subscribe="anyone", publish="anyone"),
+    "room": Namespace(
+        history_size=200,
+        history_age=86_400,
+        presence=True,
+        join_leave=True,
+        rtc=True,
+        subscribe="anyone",
+        publish="anyone",
+    ),
     "monitor": Namespace(history_size=120, history_age=180, subscribe="anyone", publish="nobody"),
 }
 

@@ -306,6 +306,10 @@ class Namespace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key_limit: Annotated[int, _count("Keys kept per channel where delivery is `latest`.", low=1)] = 1000
     presence: Annotated[bool, _says("Keep who is in a channel.")] = False
     join_leave: Annotated[bool, _says("Tell subscribers who enters and leaves.")] = False
+    rtc: Annotated[
+        bool,
+        _says("Let subscribers call each other (WebRTC): they may send signals to one another. It needs `presence`."),
+    ] = False
     subscribe: Annotated[Who, _says("Who may subscribe, and read history and presence.")] = "nobody"
     publish: Annotated[Who, _says("Who may publish.")] = "nobody"
     publication_bytes: Annotated[int, _bytes("Payload of one publication at most.")] = 65_536

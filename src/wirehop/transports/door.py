@@ -13,6 +13,7 @@ from wirehop.auth.tickets import TicketUse
 from wirehop.core import codes
 from wirehop.core.codes import Code
 from wirehop.node.node import Node
+from wirehop.rtc.pure.ice import host_in
 
 NO_STORE = ("Cache-Control", "no-store")
 JSON_TYPE = ("Content-Type", "application/json")
@@ -54,7 +55,8 @@ def status_of(number: int) -> int:
 def peer_of(request: Request, transport: str) -> Peer:
     """The other end, as applications see it."""
     headers = request.headers
-    return Peer(request.address, headers.get("origin", ""), transport, headers.get("user-agent", "")[:256])
+    agent = headers.get("user-agent", "")[:256]
+    return Peer(request.address, headers.get("origin", ""), transport, agent, host_in(headers.get("host", "")))
 
 
 def parameters(request: Request) -> dict[str, list[str]]:

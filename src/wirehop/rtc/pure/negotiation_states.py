@@ -31,7 +31,7 @@ class NegotiationInput(Enum):
 
 
 _S, _I = NegotiationState, NegotiationInput
-_AWAY = {
+_AWAY: dict[tuple[NegotiationState, NegotiationInput], tuple[NegotiationState, ...]] = {
     # a bye, three failures, leaving; and what replaces the peer connection in the middle of something
     **{(state, _I.BYE): (_S.NEW,) for state in _S if state not in (_S.NEW, _S.CLOSED)},
     **{(state, _I.CLOSE): (_S.CLOSED,) for state in _S if state is not _S.CLOSED},
