@@ -8,11 +8,11 @@
  * It knows what is sent (`LocalMedia`) and hands on what comes. It does not know rooms, presence or names.
  */
 
-import { Negotiation, type DropReason } from "./negotiation.js";
+import { Negotiation } from "./negotiation.js";
 import { RtcError } from "./errors.js";
 import type { IceServers } from "./ice.js";
 import { SOURCES, type LocalMedia, type Source } from "./media.js";
-import type { NegotiationOutput, PairState, Signal } from "./signals.js";
+import type { DropReason, NegotiationOutput, PairState, Signal } from "./signals.js";
 import { IceWatch } from "./watch.js";
 
 /** What a link tells, and needs. */
@@ -41,8 +41,7 @@ export class Link {
   /** How often a new connection was begun because the one before failed, and ICE was restarted. */
   renewals = 0;
   restarts = 0;
-  /** What came and was not used. */
-  readonly dropped: Partial<Record<DropReason, number>> = {};
+  private _droppedBefore: Partial<Record<DropReason, number>> = {};
   private _negotiation: Negotiation;
   private _watch: IceWatch;
   private readonly _slots = new Map<Source, RTCRtpTransceiver>();
@@ -68,6 +67,15 @@ export class Link {
   /** The participants' ids are known to each other: offer. */
   call(): void {
     this._run((now) => this._negotiation.needed(now));
+  }
+
+  /** What came and was not used, over all connections. */
+  get dropped(): Partial<Record<DropReason, number>> {
+    const all = { ...this._droppedBefore };
+    for (const [reason, count] of Object.entries(this._negotiation.dropped) as [DropReason, number][]) {
+      all[reason] = (all[reason] ?? 0) + count;
+    }
+    return all;
   }
 
   get isNew(): boolean {
@@ -321,9 +329,7 @@ export class Link {
     this.isRelayOnly = true;
     this._run(() => this._negotiation.close());
     this._todo = [];
-    for (const [reason, count] of Object.entries(this._negotiation.dropped) as [DropReason, number][]) {
-      this.dropped[reason] = (this.dropped[reason] ?? 0) + count;
-    }
+    this._droppedBefore = this.dropped;
     this._negotiation = this._begin();
     await this._ice.fresh();
     this.call();

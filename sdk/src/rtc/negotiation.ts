@@ -9,7 +9,15 @@
  */
 
 import { OurCandidates, TheirCandidates } from "./candidates.js";
-import { MOST_GENERATION, type Candidate, type CloseReason, type NegotiationOutput, type PairState, type Signal } from "./signals.js";
+import {
+  MOST_GENERATION,
+  type Candidate,
+  type CloseReason,
+  type DropReason,
+  type NegotiationOutput,
+  type PairState,
+  type Signal,
+} from "./signals.js";
 
 /** How long the first offer waits for its answer; each one after it waits twice as long, up to the longest. */
 const ANSWER_SECONDS = 10;
@@ -28,9 +36,6 @@ export type NegotiationState =
   | "taking"
   | "answering"
   | "closed";
-
-/** Why something that came was not used. */
-export type DropReason = "stale" | "ignored" | "bad" | "full" | "foreign";
 
 export class Negotiation {
   state: NegotiationState = "new";

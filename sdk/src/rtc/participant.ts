@@ -7,7 +7,7 @@ import type { RtcError } from "./errors.js";
 import type { IceServers } from "./ice.js";
 import { Link } from "./link.js";
 import { SOURCES, type LocalMedia, type Source, type SourceState } from "./media.js";
-import type { Signal } from "./signals.js";
+import type { DropReason, Signal } from "./signals.js";
 import { pathOf, sample, type Path, type PeerStats, type RelayProtocol, type Sample } from "./statistics.js";
 
 export type ParticipantState = "connecting" | "connected" | "reconnecting" | "failed" | "closed";
@@ -56,6 +56,9 @@ export interface ParticipantWorld {
 /** While the first frame is awaited, how often it is looked for, and how long. */
 const FRAME_MILLISECONDS = 60;
 const FRAME_SECONDS = 15;
+/** After a signal was refused all is said again, after this and then ever longer. */
+const RETRY_SECONDS = 2;
+const LONGEST_RETRY_SECONDS = 32;
 
 export class Participant {
   state: ParticipantState = "connecting";
@@ -74,6 +77,9 @@ export class Participant {
   private _sample: Sample | undefined;
   private _marks = new BudgetMarks();
   private _instance = "";
+  private _theirs = "";
+  private _retry = RETRY_SECONDS;
+  private _timer: ReturnType<typeof setTimeout> | undefined;
   private readonly _received = new Map<Source, MediaStreamTrack>();
   private readonly _streams = [new MediaStream(), new MediaStream()] as const;
   private readonly _channels: PeerChannels;
@@ -100,7 +106,9 @@ export class Participant {
       opened: (connection) => this._channels.opened(connection),
       dropped: () => this._dropped(),
       negotiated: (state) => {
-        if (state === "stable") this._marks.mark("agreed", now());
+        if (state !== "stable") return;
+        this._retry = RETRY_SECONDS;
+        this._marks.mark("agreed", now());
       },
       changed: () => this._changed(),
       received: (source, track) => this._take(source, track),
@@ -128,6 +136,11 @@ export class Participant {
   get repairs(): { restarts: number; renewals: number } {
     const { restarts, renewals } = this._link;
     return { restarts, renewals };
+  }
+
+  /** Signals that came and were not used, by reason. */
+  get dropped(): Partial<Record<DropReason, number>> {
+    return this._link.dropped;
   }
 
   /** A data channel; both have it, whoever asks first. `reliable` false: what is lost is not sent again. */
@@ -168,13 +181,32 @@ export class Participant {
 
   /** @internal */
   received(signal: InfoSignal): void {
-    if (!signal.info) return this._link.received(signal);
+    if (!signal.info) {
+      if (signal.instance !== this._theirs && (signal.offer || signal.answer || signal.restart)) {
+        this._theirs = signal.instance;
+        this._told = ""; // perhaps nobody was listening there before
+        this.introduce();
+      }
+      return this._link.received(signal);
+    }
     const { name, data } = signal.info;
     this._said = signal.info;
     if (typeof name === "string" && name) this._name = name;
     if (data !== undefined) this.info = data;
     for (const source of SOURCES) this._settle(source);
     this._measured();
+  }
+
+  /** @internal A signal of ours was refused: begin again, not at once. */
+  unheard(): void {
+    if (this._timer !== undefined || this.state === "closed") return;
+    this._timer = setTimeout(() => {
+      this._timer = undefined;
+      this._told = "";
+      this.introduce();
+      void this._link.restart();
+    }, this._retry * 1000);
+    this._retry = Math.min(2 * this._retry, LONGEST_RETRY_SECONDS);
   }
 
   /** @internal */
@@ -189,9 +221,10 @@ export class Participant {
 
   /** @internal */
   close(): void {
+    clearTimeout(this._timer);
+    this._is("closed");
     this._link.close();
     this._channels.close();
-    this._is("closed");
   }
 
   /** @internal The level of the voice now, 0 to 1. */

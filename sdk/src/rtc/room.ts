@@ -16,6 +16,7 @@ import type { PeerChannel } from "./channels.js";
 import { refused, RtcError } from "./errors.js";
 import { IceServers } from "./ice.js";
 import { LocalMedia, SOURCES, type Source, type SourceState, type Wanted } from "./media.js";
+import { preflight, type PreflightReport } from "./preflight.js";
 import { Participant, type InfoSignal, type ParticipantInfo, type ParticipantState, type RemoteTrack } from "./participant.js";
 import type { Path, PeerStats } from "./statistics.js";
 import { Speakers } from "./speaking.js";
@@ -52,8 +53,7 @@ export interface RoomEvents {
   state: { participant: Participant; state: ParticipantState };
   /** Of the room itself. `rejoined`: with a new session, all participants are made anew. */
   room: { state: RoomState; rejoined: boolean };
-  /** `participant` is undefined for ourselves. */
-  speaking: { participant: Participant | undefined; speaking: boolean; level: number };
+  speaking: { participant: Participant; speaking: boolean; level: number };
   stats: { participant: Participant; stats: PeerStats };
   path: { participant: Participant; path: Path };
   budget: { participant: Participant; budget: JoinBudget };
@@ -74,7 +74,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly participants = new Map<string, Participant>();
   readonly local: LocalMedia;
   /** The room's channel, for chat and the like. */
-  readonly channel: Channel;
+  channel!: Channel;
   readonly me: Me;
   /** Signals that were not for us, or of a kind that nobody knows. */
   dropped = 0;
@@ -102,14 +102,13 @@ export class Room extends Emitter<RoomEvents> {
       () => this.participants.forEach((each) => each.renewed()),
       (error) => this._fail(error),
     );
-    this.channel = _client.channel(name, { joinLeave: true });
   }
 
   /** @internal Resolves when the room is joined; others may still be connecting. */
   enter(): Promise<void> {
     listen(this._client, this.name, this);
+    const channel = (this.channel = this._client.channel(this.name, { joinLeave: true }));
     return new Promise((done, fail) => {
-      const { channel } = this;
       this._ends.push(
         channel.on("subscribed", () => void this._subscribed().then(done)),
         channel.on("unsubscribed", ({ code, reason }) => {
@@ -133,6 +132,11 @@ export class Room extends Emitter<RoomEvents> {
       );
       if (channel.isLive) void this._subscribed().then(done);
     });
+  }
+
+  /** Whether a call can work from here: each way to a relay, with what to change where it fails. */
+  preflight(): Promise<PreflightReport> {
+    return preflight(this._client, this.name);
   }
 
   /** Leave: connections are closed, devices are free, the channel is unsubscribed. */
@@ -222,6 +226,7 @@ export class Room extends Emitter<RoomEvents> {
       if (this.participants.get(id) !== participant) return;
       const failure = refused(error, `${participant.name} was not told`);
       if (failure.name === "NoSuchParticipant") return; // presence will say so
+      participant.unheard();
       this._fail(failure, participant);
     });
   }

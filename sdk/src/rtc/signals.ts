@@ -40,6 +40,8 @@ export interface Signal {
   fixed?: boolean;
 }
 
+/** Why something that came was not used. */
+export type DropReason = "stale" | "ignored" | "bad" | "full" | "foreign";
 export type CloseReason = "closed" | "bye" | "failed";
 export type PairState = "new" | "negotiating" | "stable" | "closed";
 

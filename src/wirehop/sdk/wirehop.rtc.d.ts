@@ -43,9 +43,8 @@ interface RoomEvents {
         state: RoomState;
         rejoined: boolean;
     };
-    /** `participant` is undefined for ourselves. */
     speaking: {
-        participant: Participant | undefined;
+        participant: Participant;
         speaking: boolean;
         level: number;
     };
@@ -79,7 +78,7 @@ declare class Room extends Emitter<RoomEvents> {
     readonly participants: Map<string, Participant>;
     readonly local: LocalMedia;
     /** The room's channel, for chat and the like. */
-    readonly channel: Channel;
+    channel: Channel;
     readonly me: Me;
     /** Signals that were not for us, or of a kind that nobody knows. */
     dropped: number;
@@ -89,6 +88,8 @@ declare class Room extends Emitter<RoomEvents> {
     private readonly _speakers;
     private readonly _calls;
     private _began;
+    /** Whether a call can work from here: each way to a relay, with what to change where it fails. */
+    preflight(): Promise<PreflightReport>;
     /** Leave: connections are closed, devices are free, the channel is unsubscribed. */
     leave(): void;
     private _subscribed;
@@ -277,6 +278,24 @@ declare class LocalMedia extends Emitter<LocalMediaEvents> {
     private _tell;
 }
 
+type PreflightName = "ice-servers" | "stun-udp" | "turn-udp" | "turn-tcp" | "turn-tls" | "relay";
+interface PreflightStep {
+    name: PreflightName;
+    /** `skipped`: the server does not offer it, or what it needs has failed. */
+    result: "ok" | "failed" | "skipped";
+    milliseconds: number;
+    /** Why, and what to change; empty where it worked. */
+    reason: string;
+    advice: string;
+}
+interface PreflightReport {
+    /** Whether a call can work from here: some way to a relay works, or UDP does. */
+    ok: boolean;
+    steps: PreflightStep[];
+}
+/** Try every way. `channel` is a room that one may join; joining it is not needed. */
+declare function preflight(client: Client, channel: string): Promise<PreflightReport>;
+
 type ParticipantState = "connecting" | "connected" | "reconnecting" | "failed" | "closed";
 /** What somebody sends, as it is received. */
 interface RemoteTrack {
@@ -315,6 +334,9 @@ declare class Participant {
     private _sample;
     private _marks;
     private _instance;
+    private _theirs;
+    private _retry;
+    private _timer;
     private readonly _received;
     private readonly _streams;
     private readonly _channels;
@@ -330,6 +352,8 @@ declare class Participant {
         restarts: number;
         renewals: number;
     };
+    /** Signals that came and were not used, by reason. */
+    get dropped(): Partial<Record<DropReason, number>>;
     /** A data channel; both have it, whoever asks first. `reliable` false: what is lost is not sent again. */
     channel(label: string, options?: ChannelOptions): PeerChannel;
     /** Find new paths now. */
@@ -344,6 +368,96 @@ declare class Participant {
     /** Until the first frame is decoded; without video, until the first packet is there. */
     private _awaitFrame;
 }
+
+/**
+ * What two participants say to each other about their connection, and what a negotiation wants done.
+ *
+ * A `Signal` travels as JSON inside of `rtc.signal`; docs/rtc.md describes it. It knows no room and no server.
+ */
+/** A generation above it is no generation. */
+declare const MOST_GENERATION: number;
+/** Candidates of one generation that wait for their description, and local ones that are remembered, at most. */
+declare const WAITING_CANDIDATES = 64;
+/** Candidates that wait at a time, of all generations. */
+declare const WAITING_IN_ALL = 192;
+/** An ICE candidate, as `RTCIceCandidate.toJSON()` has it. */
+interface Candidate {
+    candidate: string;
+    sdpMid?: string | null;
+    sdpMLineIndex?: number | null;
+    usernameFragment?: string | null;
+}
+/**
+ * One of: an offer, an answer, a candidate (null: there are no more), a wish for a restart, a goodbye.
+ *
+ * `instance` is the sender's peer connection. `gen` is the generation of the offer or answer, or the one that a candidate
+ * belongs to, or the newest that who asks for a restart knows. `of`, of an answer: the peer connection that offered. `to`,
+ * of an offer: the peer connection that it goes on with; none if it goes with any that is fresh. `fixed`: the sender can
+ * neither roll back nor restart.
+ */
+interface Signal {
+    instance: string;
+    gen?: number;
+    offer?: string;
+    answer?: string;
+    of?: string;
+    to?: string;
+    candidate?: Candidate | null;
+    restart?: boolean;
+    bye?: boolean;
+    fixed?: boolean;
+}
+/** Why something that came was not used. */
+type DropReason = "stale" | "ignored" | "bad" | "full" | "foreign";
+type CloseReason = "closed" | "bye" | "failed";
+type PairState = "new" | "negotiating" | "stable" | "closed";
+type NegotiationOutput = 
+/** Make a new peer connection, and drop the one before it, if there is one. */
+{
+    do: "open";
+    instance: string;
+}
+/** Make an offer, set it as the local description, and say `described(number, …)`. `restart`: with fresh ICE. */
+ | {
+    do: "make_offer";
+    number: number;
+    restart: boolean;
+} | {
+    do: "make_answer";
+    number: number;
+}
+/** Set the remote description (an own offer is rolled back by that), and say `applied(number)`. */
+ | {
+    do: "apply";
+    number: number;
+    type: "offer" | "answer";
+    sdp: string;
+}
+/** A candidate of the other side, of the remote description that is set. Null: there are no more. */
+ | {
+    do: "add_candidate";
+    candidate: Candidate | null;
+}
+/** Say it to the other participant. What is sent arrives in this order, or the participant is gone. */
+ | {
+    do: "send";
+    signal: Signal;
+}
+/** Drop the peer connection. */
+ | {
+    do: "close";
+    reason: CloseReason;
+}
+/** `gen` is the generation both sides agreed on last. */
+ | {
+    do: "state";
+    state: PairState;
+    gen: number;
+};
+/** Whether a candidate belongs to a description: by its username fragment, if it says one. */
+declare function isOf(candidate: Candidate, sdp: string): boolean;
+/** Whether the description has the candidate already. */
+declare function standsIn(candidate: Candidate, sdp: string): boolean;
 
 /**
  * What a connection measures, from two reports of `getStats` one after the other. Pure.
@@ -410,4 +524,4 @@ interface Path {
 /** `said`: what the other side reaches its relay over, as far as it is known to use one. */
 declare function pathOf(stats: PeerStats, said: RelayProtocol | undefined): Path | undefined;
 
-export { ChannelOptions, Devices, EndReport, JoinBudget, JoinOptions, LocalMedia, LocalMediaEvents, Me, Participant, ParticipantState, Path, Payload, PeerChannel, PeerChannelEvents, PeerStats, RelayProtocol, RemoteTrack, Room, RoomEvents, RoomState, RtcError, RtcErrorName, Source, SourceState, Wanted, joinRoom };
+export { ChannelOptions, Devices, DropReason, EndReport, JoinBudget, JoinOptions, LocalMedia, LocalMediaEvents, Me, Participant, ParticipantState, Path, Payload, PeerChannel, PeerChannelEvents, PeerStats, PreflightName, PreflightReport, PreflightStep, RelayProtocol, RemoteTrack, Room, RoomEvents, RoomState, RtcError, RtcErrorName, Source, SourceState, Wanted, joinRoom, preflight };
