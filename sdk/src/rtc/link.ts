@@ -46,6 +46,8 @@ export class Link {
   private _watch: IceWatch;
   private readonly _slots = new Map<Source, RTCRtpTransceiver>();
   private _asked = new WeakSet<RTCRtpTransceiver>();
+  /** Ours in DTLS, once an answer has settled it. */
+  private _role: "active" | "passive" | undefined;
   private _todo: NegotiationOutput[] = [];
   private _isWorking = false;
   private _isOver = false;
@@ -163,12 +165,14 @@ export class Link {
       }
       case "make_answer": {
         await connection.setLocalDescription(await connection.createAnswer());
+        this._role = roleIn(connection.localDescription!.sdp);
         return this._described(connection, output.number);
       }
       case "apply": {
         const { number, type, sdp } = output;
         await connection.setRemoteDescription({ type, sdp });
         if (type === "offer") this._adopt(connection);
+        else this._role = roleIn(sdp) === "active" ? "passive" : "active";
         return this._run((now) => this._negotiation.applied(number, now));
       }
       case "add_candidate":
@@ -177,7 +181,9 @@ export class Link {
   }
 
   private _described(connection: RTCPeerConnection, number: number): void {
-    const { sdp } = connection.localDescription!;
+    let { sdp } = connection.localDescription!;
+    // Firefox answers a restart as `active` even where it is passive (RFC 8842 section 5.4 keeps the role): leave no choice
+    if (this._role) sdp = sdp.replace(/a=setup:actpass/g, `a=setup:${this._role}`);
     this._run((now) => this._negotiation.described(number, sdp, now));
   }
 
@@ -229,7 +235,7 @@ export class Link {
   private _drop(): void {
     const { connection } = this;
     this._slots.clear();
-    this.connection = undefined;
+    this._role = this.connection = undefined;
     if (!connection) return;
     connection.onicecandidate = connection.ontrack = connection.ondatachannel = null;
     connection.close();
@@ -334,6 +340,10 @@ export class Link {
     await this._ice.fresh();
     this.call();
   }
+}
+
+function roleIn(sdp: string): "active" | "passive" {
+  return /a=setup:passive/.test(sdp) ? "passive" : "active";
 }
 
 function kindOf(source: Source): "audio" | "video" {

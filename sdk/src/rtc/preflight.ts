@@ -59,9 +59,10 @@ export async function preflight(client: Client, channel: string): Promise<Prefli
     return done();
   }
   steps.push(step("ice-servers", "ok", began));
-  const allocations = await Promise.all(WAYS.map((way) => allocate(servers, way)));
-  const isUdp = allocations[0]!.result === "ok";
-  steps.push(await bind(servers, isUdp), ...allocations);
+  const [binding, ...allocations] = await Promise.all([bind(servers), ...WAYS.map((way) => allocate(servers, way))]);
+  // an allocation over UDP has shown the same; where there is no NAT, no such candidate is told of
+  const isBound = binding.result === "failed" && allocations[0]!.result === "ok";
+  steps.push(isBound ? { ...binding, result: "ok", reason: "", advice: "" } : binding, ...allocations);
   const working = WAYS.find((_way, index) => allocations[index]!.result === "ok");
   steps.push(await relay(working ? serversOf(servers, working) : []));
   return done();
@@ -81,13 +82,13 @@ async function inChannel<T>(client: Client, name: string, run: () => Promise<T>)
   }
 }
 
-/** A binding: what address the server sees. An allocation over UDP has shown that too. */
-async function bind(servers: RTCIceServer[], isUdp: boolean): Promise<PreflightStep> {
+/** A binding: what address the server sees. */
+async function bind(servers: RTCIceServer[]): Promise<PreflightStep> {
   const began = performance.now();
   const urls = urlsOf(servers).filter((url) => url.startsWith("stun:"));
   if (!urls.length) return step("stun-udp", "skipped", began, "the server names no STUN server", "");
   const found = await gather([{ urls }], "all", (candidate) => candidate.type === "srflx");
-  if (isUdp || found.candidates.some((each) => each.type === "srflx")) return step("stun-udp", "ok", began);
+  if (found.candidates.some((each) => each.type === "srflx")) return step("stun-udp", "ok", began);
   return step("stun-udp", "failed", began, reasonOf(found), BLOCKED.udp);
 }
 
