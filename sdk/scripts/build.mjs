@@ -1,6 +1,7 @@
 /**
  * Builds what is shipped: wirehop.js (minified ESM), wirehop.shared.js (what it loads where tabs share a connection),
- * wirehop.d.ts (their types, one file), wirehop.old.js (ES5).
+ * wirehop.d.ts (their types, one file), wirehop.rtc.js and wirehop.rtc.d.ts (audio, video and data between participants),
+ * wirehop.old.js (ES5).
  *
  *     node scripts/build.mjs            into the Python package, where they are committed
  *     node scripts/build.mjs DIRECTORY  somewhere else (what the test compares with)
@@ -84,6 +85,11 @@ const files = {
   "wirehop.js": await modern("src/index.ts"),
   "wirehop.shared.js": await modern("src/shared/shared.ts"),
   "wirehop.d.ts": bundleTypes(sdk, "src/index.ts", banner),
+  "wirehop.rtc.js": await modern("src/rtc/index.ts"),
+  "wirehop.rtc.d.ts": bundleTypes(sdk, "src/rtc/index.ts", banner, {
+    elsewhere: ["src/client.d.ts", "src/channel.d.ts", "src/messages.d.ts"],
+    from: "./wirehop.js",
+  }),
 };
 if (oldEntry) files["wirehop.old.js"] = await old();
 for (const [name, text] of Object.entries(files)) {

@@ -1,13 +1,15 @@
 /**
  * All public types in one file: the declarations of the modules that the entry's types reach, joined.
  *
- * Names are unique over the SDK's modules where they reach the public types; two of the same name are an error here.
+ * Names are unique over the SDK's modules where they reach the public types; two of the same name are an error here. What
+ * the modules in `elsewhere` declare is imported from `from`: a class is the same class for both files then.
  */
 
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
 
-export function bundleTypes(root, entry, banner) {
+export function bundleTypes(root, entry, banner, { elsewhere = [], from = "" } = {}) {
+  const imported = new Set();
   const declared = emit(root, entry);
   const order = [];
   const publicNames = new Set();
@@ -24,7 +26,8 @@ export function bundleTypes(root, entry, banner) {
   const missing = [...publicNames].filter((name) => !seen.has(name));
   if (missing.length) throw new Error(`not declared: ${missing}`);
   const names = [...publicNames].sort();
-  return `${banner}\n\n${bodies.filter(Boolean).join("\n\n")}\n\nexport { ${names.join(", ")} };\n`;
+  const head = imported.size ? `import type { ${[...imported].sort().join(", ")} } from "${from}";\n\n` : "";
+  return `${banner}\n\n${head}${bodies.filter(Boolean).join("\n\n")}\n\nexport { ${names.join(", ")} };\n`;
 
   function visit(path, isEntry = false) {
     const name = relative(root, path);
@@ -36,8 +39,13 @@ export function bundleTypes(root, entry, banner) {
     const reached = [];
     for (const statement of source.statements) {
       if (ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement)) {
-        const from = statement.moduleSpecifier?.text;
-        if (from) reached.push(join(dirname(path), from.replace(/\.js$/, ".d.ts")));
+        const specifier = statement.moduleSpecifier?.text;
+        const there = specifier && join(dirname(path), specifier.replace(/\.js$/, ".d.ts"));
+        if (there && elsewhere.includes(relative(root, there))) {
+          for (const element of statement.importClause?.namedBindings?.elements ?? []) imported.add(element.name.text);
+        } else if (there) {
+          reached.push(there);
+        }
         if (isEntry && ts.isExportDeclaration(statement) && statement.exportClause) {
           for (const element of statement.exportClause.elements) publicNames.add(element.name.text);
         }

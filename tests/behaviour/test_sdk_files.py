@@ -14,6 +14,8 @@ TYPES = {
     "wirehop.js": "text/javascript; charset=utf-8",
     "wirehop.shared.js": "text/javascript; charset=utf-8",
     "wirehop.d.ts": "application/typescript; charset=utf-8",
+    "wirehop.rtc.js": "text/javascript; charset=utf-8",
+    "wirehop.rtc.d.ts": "application/typescript; charset=utf-8",
     "wirehop.old.js": "text/javascript; charset=utf-8",
 }
 
