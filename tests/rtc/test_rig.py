@@ -1,0 +1,173 @@
+"""The rig itself: the networks are what they say, and a plain call goes the way that theory has it go."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from .browsers import Browsers
+from .calls import BLUE, RED, Call, Peer, blank_page, rate
+from .coturn import Coturn
+from .link import Link
+from .natlab import Kind, NatLab
+from .netns import Namespace
+
+PlainCall = Callable[..., Call]
+NEGATIVE_SECONDS = 4.0
+"""How long a call that must not connect is given; those that do take less than a second on an idle machine."""
+
+
+# ---- the link
+
+
+def echoes(near: Namespace, far: Namespace, *, count: int, wait: float) -> list[float]:
+    """Send so many datagrams there and back, one at a time; the seconds that those took which came back."""
+    with near.entered():
+        there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        there.bind(("10.77.0.1", 0))
+    with far.entered():
+        here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taken = []
+    with there, here:
+        there.settimeout(wait)
+        here.settimeout(wait)
+        for number in range(count):
+            begin = time.monotonic()
+            here.sendto(b"%d" % number, there.getsockname())
+            try:
+                data, sender = there.recvfrom(100)
+                there.sendto(data, sender)
+                here.recv(100)
+            except TimeoutError:
+                continue
+            taken.append(time.monotonic() - begin)
+    return taken
+
+
+def test_a_link_delays_and_loses_and_goes_down_and_up_again(link: Link, namespace: Namespace, far: Namespace) -> None:
+    assert len(echoes(namespace, far, count=10, wait=10)) == 10
+    link.set(delay=60)
+    assert min(echoes(namespace, far, count=5, wait=10)) >= 0.12
+    before = link.set(delay=0, down=True)
+    assert echoes(namespace, far, count=3, wait=0.2) == []
+    assert link.set().lost >= before.lost + 3
+    link.set(down=False)
+    assert len(echoes(namespace, far, count=10, wait=10)) == 10
+    link.set(loss=0.5)
+    assert 0 < len(echoes(namespace, far, count=40, wait=0.05)) < 30
+
+
+def test_a_narrow_link_lets_through_what_it_says(link: Link, namespace: Namespace, far: Namespace) -> None:
+    link.set(rate=1000, queue=100_000)
+    with namespace.entered():
+        there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        there.bind(("10.77.0.1", 0))
+        there.settimeout(20)
+    with far.entered():
+        here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with there, here:
+        for _ in range(51):
+            here.sendto(bytes(1222), there.getsockname())  # 1250 with headers: 10 ms each
+        there.recv(2000)
+        begin = time.monotonic()
+        for _ in range(50):
+            there.recv(2000)
+        assert time.monotonic() - begin >= 0.45
+
+
+# ---- plain calls
+
+
+@pytest.fixture
+def plain_call() -> Iterator[PlainCall]:
+    """`plain_call(places, servers, policy=…)`: two pages, one per browser, that call each other."""
+    pages: list[Page] = []
+
+    def open_call(places: Sequence[Browser | BrowserContext], servers: Sequence[Any], *, policy: str = "all") -> Call:
+        opened = [blank_page(place) for place in places]
+        pages.extend(opened)
+        sides = [
+            Peer(page, servers, colour=each, policy=policy) for page, each in zip(opened, (RED, BLUE), strict=True)
+        ]
+        return Call(*sides)
+
+    yield open_call
+    for page in pages:
+        page.close()
+
+
+def check_pictures(call: Call) -> None:
+    """Each side shows the other's camera as it is now, at a rate at which it can be looked at."""
+    before = call.reports()
+    time.sleep(1.0)
+    after = call.reports()
+    rates = [rate(*each) for each in zip(before, after, strict=True)]
+    print(f"connected in {call.seconds:.2f} s, {rates[0]:.0f} and {rates[1]:.0f} frames/s, {call.path()}")
+    assert min(rates) > 5
+    for peer, colour in ((call.left, BLUE), (call.right, RED)):
+        seen = next(filter(None, (peer.seen() for _ in range(20))))
+        assert all(abs(is_ - should) < 60 for is_, should in zip(seen["colour"], colour, strict=True)), seen
+        assert seen["latency"] < 5000
+    for report in after:
+        assert report["dtls"] == "connected"
+        assert report["cipher"]
+        assert report["audioPackets"] > 0
+
+
+def test_two_chromiums(browsers: Browsers, namespace: Namespace, plain_call: PlainCall) -> None:
+    place = browsers.chromium_in(namespace)
+    call = plain_call([place, place], [])
+    assert call.connects()
+    assert call.path() == ("host", "host")
+    check_pictures(call)
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["chromium calls", "firefox calls"])
+def test_chromium_and_firefox(swapped: bool, browsers: Browsers, namespace: Namespace, plain_call: PlainCall) -> None:
+    places = [browsers.chromium_in(namespace), browsers.firefox()]
+    call = plain_call(places[::-1] if swapped else places, [])
+    assert call.connects()
+    check_pictures(call)
+
+
+# ---- NATs
+
+MATRIX: list[tuple[Kind, Kind, str, set[str] | None]] = [
+    # left, right, servers, how the left side's candidate may look; None: they cannot connect
+    ("cone", "cone", "", None),
+    ("cone", "cone", "stun", {"srflx", "prflx"}),
+    ("full", "symmetric", "stun", {"srflx", "prflx"}),
+    ("symmetric", "symmetric", "stun", None),
+    ("symmetric", "symmetric", "stun udp", {"relay/udp", "prflx", "srflx"}),
+    ("udp blocked", "cone", "stun udp", None),
+    ("udp blocked", "cone", "stun udp tcp", {"relay/tcp"}),
+    ("only 443", "cone", "stun udp tcp", None),
+    ("only 443", "cone", "stun udp tcp tls", {"relay/tls"}),
+    ("only 443", "only 443", "stun udp tcp tls", {"relay/tls"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "ways", "expected"),
+    [pytest.param(*row, id=f"{row[0]}, {row[1]}, {row[2] or 'no server'}") for row in MATRIX],
+)
+def test_calls_through_nats(
+    left: Kind, right: Kind, ways: str, expected: set[str] | None,
+    lab: NatLab, browsers: Browsers, turn: Coturn, plain_call: PlainCall,
+) -> None:  # fmt: skip
+    lab.become(left, right)
+    places = [browsers.chromium_in(side.client) for side in (lab.left, lab.right)]
+    servers = [{"urls": turn.urls(*ways.split()), **turn.credentials("rig")}] if ways else []
+    call = plain_call(places, servers)
+    if expected is None:
+        assert not call.connects(seconds=NEGATIVE_SECONDS), call.path()
+        return
+    assert call.connects(), (call.left.errors(), call.right.errors())
+    path = call.path()
+    assert path[0] in expected
+    if (left, right) == ("symmetric", "symmetric"):
+        assert "relay/udp" in path
+    check_pictures(call)
