@@ -1,7 +1,7 @@
 """Two pages in a plain call, and what a call's statistics say. The signals are carried by the test."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,10 @@ class Call:
         return left, right
 
 
+PlainCall = Callable[..., Call]
+"""`plain_call(places, servers, policy=…)`: two pages, one per browser, that call each other."""
+
+
 def words(candidate: Mapping[str, Any]) -> str:
     """`host`, `srflx`, `prflx`, or `relay/udp`, `relay/tcp`, `relay/tls`."""
     way = candidate["relayProtocol"]
@@ -95,3 +99,21 @@ def words(candidate: Mapping[str, Any]) -> str:
 def rate(before: Report, after: Report) -> float:
     """Decoded frames per second between two reports."""
     return 1000.0 * (after["framesDecoded"] - before["framesDecoded"]) / (after["at"] - before["at"])
+
+
+def check_pictures(call: Call) -> None:
+    """Each side shows the other's camera as it is now, at a rate at which it can be looked at."""
+    before = call.reports()
+    time.sleep(1.0)
+    after = call.reports()
+    rates = [rate(*each) for each in zip(before, after, strict=True)]
+    print(f"connected in {call.seconds:.2f} s, {rates[0]:.0f} and {rates[1]:.0f} frames/s, {call.path()}")
+    assert min(rates) > 5
+    for peer, colour in ((call.left, BLUE), (call.right, RED)):
+        seen = next(filter(None, (peer.seen() for _ in range(20))))
+        assert all(abs(is_ - should) < 60 for is_, should in zip(seen["colour"], colour, strict=True)), seen
+        assert seen["latency"] < 5000
+    for report in after:
+        assert report["dtls"] == "connected"
+        assert report["cipher"]
+        assert report["audioPackets"] > 0

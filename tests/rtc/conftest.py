@@ -6,24 +6,28 @@ synchronous API. A test that takes too long loses its browsers, so that nothing 
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from . import authority as authorities
 from . import coturn as coturns
 from . import netns
 from .authority import Authority
 from .browsers import Browsers, driver_in
-from .coturn import Coturn, coturn
+from .calls import BLUE, RED, Call, Peer, PlainCall, blank_page
+from .coturn import coturn
 from .link import Link
 from .natlab import RELAY, SERVER, NatLab, nat_lab
 from .netns import Namespace, hermetic
+from .turnservers import TurnServer
 
 TEST_SECONDS = 120.0
+SECRET = "of every TURN server here"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -84,9 +88,9 @@ def link(namespace: Namespace, far: Namespace) -> Iterator[Link]:
 
 
 @pytest.fixture(scope="session")
-def turn(lab: NatLab, files: Path, certificate: tuple[Path, Path]) -> Iterator[Coturn]:
+def turn(lab: NatLab, files: Path, certificate: tuple[Path, Path]) -> Iterator[TurnServer]:
     """coturn on the lab's second public address."""
-    with coturn(lab.public, RELAY, files, certificate=certificate) as each:
+    with coturn(lab.public, RELAY, files, certificate=certificate, secret=SECRET) as each:
         yield each
 
 
@@ -105,6 +109,24 @@ def browsers(playwright: Playwright, authority: Authority, files: Path) -> Itera
     each = Browsers(playwright, authority, files)
     yield each
     each.close()
+
+
+@pytest.fixture
+def plain_call() -> Iterator[PlainCall]:
+    """`plain_call(places, servers, policy=…)`: two pages, one per browser, that call each other."""
+    pages: list[Page] = []
+
+    def open_call(places: Sequence[Browser | BrowserContext], servers: Sequence[Any], *, policy: str = "all") -> Call:
+        opened = [blank_page(place) for place in places]
+        pages.extend(opened)
+        sides = [
+            Peer(page, servers, colour=each, policy=policy) for page, each in zip(opened, (RED, BLUE), strict=True)
+        ]
+        return Call(*sides)
+
+    yield open_call
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture(autouse=True)

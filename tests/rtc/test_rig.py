@@ -2,20 +2,16 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
 
 from .browsers import Browsers
-from .calls import BLUE, RED, Call, Peer, blank_page, rate
-from .coturn import Coturn
+from .calls import PlainCall, check_pictures
 from .link import Link
 from .natlab import Kind, NatLab
 from .netns import Namespace
+from .turnservers import TurnServer
 
-PlainCall = Callable[..., Call]
 NEGATIVE_SECONDS = 4.0
 """How long a call that must not connect is given; those that do take less than a second on an idle machine."""
 
@@ -81,42 +77,6 @@ def test_a_narrow_link_lets_through_what_it_says(link: Link, namespace: Namespac
 # ---- plain calls
 
 
-@pytest.fixture
-def plain_call() -> Iterator[PlainCall]:
-    """`plain_call(places, servers, policy=…)`: two pages, one per browser, that call each other."""
-    pages: list[Page] = []
-
-    def open_call(places: Sequence[Browser | BrowserContext], servers: Sequence[Any], *, policy: str = "all") -> Call:
-        opened = [blank_page(place) for place in places]
-        pages.extend(opened)
-        sides = [
-            Peer(page, servers, colour=each, policy=policy) for page, each in zip(opened, (RED, BLUE), strict=True)
-        ]
-        return Call(*sides)
-
-    yield open_call
-    for page in pages:
-        page.close()
-
-
-def check_pictures(call: Call) -> None:
-    """Each side shows the other's camera as it is now, at a rate at which it can be looked at."""
-    before = call.reports()
-    time.sleep(1.0)
-    after = call.reports()
-    rates = [rate(*each) for each in zip(before, after, strict=True)]
-    print(f"connected in {call.seconds:.2f} s, {rates[0]:.0f} and {rates[1]:.0f} frames/s, {call.path()}")
-    assert min(rates) > 5
-    for peer, colour in ((call.left, BLUE), (call.right, RED)):
-        seen = next(filter(None, (peer.seen() for _ in range(20))))
-        assert all(abs(is_ - should) < 60 for is_, should in zip(seen["colour"], colour, strict=True)), seen
-        assert seen["latency"] < 5000
-    for report in after:
-        assert report["dtls"] == "connected"
-        assert report["cipher"]
-        assert report["audioPackets"] > 0
-
-
 def test_two_chromiums(browsers: Browsers, namespace: Namespace, plain_call: PlainCall) -> None:
     place = browsers.chromium_in(namespace)
     call = plain_call([place, place], [])
@@ -156,11 +116,11 @@ MATRIX: list[tuple[Kind, Kind, str, set[str] | None]] = [
 )
 def test_calls_through_nats(
     left: Kind, right: Kind, ways: str, expected: set[str] | None,
-    lab: NatLab, browsers: Browsers, turn: Coturn, plain_call: PlainCall,
+    lab: NatLab, browsers: Browsers, turn: TurnServer, plain_call: PlainCall,
 ) -> None:  # fmt: skip
     lab.become(left, right)
     places = [browsers.chromium_in(side.client) for side in (lab.left, lab.right)]
-    servers = [{"urls": turn.urls(*ways.split()), **turn.credentials("rig")}] if ways else []
+    servers = [turn.ice_server("rig", *ways.split())] if ways else []
     call = plain_call(places, servers)
     if expected is None:
         assert not call.connects(seconds=NEGATIVE_SECONDS), call.path()
