@@ -24,6 +24,7 @@ from .coturn import coturn
 from .link import Link
 from .natlab import RELAY, SERVER, NatLab, nat_lab
 from .netns import Namespace, hermetic
+from .rooms import Enter, Guest, enter
 from .turnservers import TurnServer
 
 TEST_SECONDS = 120.0
@@ -127,6 +128,20 @@ def plain_call() -> Iterator[PlainCall]:
     yield open_call
     for page in pages:
         page.close()
+
+
+@pytest.fixture
+def enter_page() -> Iterator[Enter]:
+    """`enter_page(browser, url)`: a guest whose page is closed at the end."""
+    guests: list[Guest] = []
+
+    def enter_(place: Browser | BrowserContext, url: str) -> Guest:
+        guests.append(enter(place, url))
+        return guests[-1]
+
+    yield enter_
+    for guest in guests:
+        guest.page.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,117 @@
+"""Rooms in browsers: picture and sound both ways, whatever happens to the wire that carries the signals."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..e2e.servers import Server, until
+from .browsers import Browsers
+from .link import Link
+from .netns import Namespace
+from .rooms import GOAL_RECOVERY, PATIENCE, ROOM, Enter, check_pictures, flows, join_both
+from .sites import serving
+
+PORT = 8000
+
+
+@pytest.fixture(scope="module")
+def server(namespace: Namespace, files: Path) -> Iterator[Server]:
+    """In the namespace of browsers and driver, on each of its addresses."""
+    with serving(namespace, PORT, "--host", "0.0.0.0", *ROOM, log=files / "rooms.log") as each:
+        yield each
+
+
+def test_two_chromiums(browsers: Browsers, namespace: Namespace, server: Server, enter_page: Enter) -> None:
+    place = browsers.chromium_in(namespace)
+    guests = enter_page(place, server.url), enter_page(place, server.url)
+    join_both(*guests, "room:two")
+    check_pictures(*guests)
+    for guest in guests:
+        report = guest.report()
+        assert report
+        assert report["dtls"] == "connected"
+        assert report["cipher"]
+        until(lambda guest=guest: guest.path() == "direct", seconds=30, what=guest.story())
+        assert not guest.page.evaluate("seen.error"), guest.story()
+
+
+@pytest.mark.parametrize("first", ["chromium", "firefox"])
+def test_chromium_and_firefox(
+    first: str, browsers: Browsers, namespace: Namespace, server: Server, enter_page: Enter
+) -> None:
+    places = [browsers.chromium_in(namespace), browsers.firefox()]
+    if first == "firefox":
+        places.reverse()
+    one, other = (enter_page(place, server.url) for place in places)
+    join_both(one, other, f"room:{first}-first")
+    check_pictures(one, other)
+
+
+WATCH_GAPS = """() => {
+    const video = [...screens.values()][0];
+    window.longest = 0;
+    let last = performance.now();
+    const seen = now => {
+        longest = Math.max(longest, now - last);
+        last = now;
+        video.requestVideoFrameCallback(seen);
+    };
+    video.requestVideoFrameCallback(seen);
+}"""
+
+
+def test_signals_move_from_wire_to_wire_and_media_go_on(
+    browsers: Browsers, namespace: Namespace, server: Server, enter_page: Enter
+) -> None:
+    place = browsers.chromium_in(namespace)
+    one, other = enter_page(place, server.url), enter_page(place, server.url)
+    join_both(one, other, "room:moving", wires=["websocket", "sse", "long-poll"])
+    check_pictures(one, other)
+    one.page.evaluate(WATCH_GAPS)
+    other.page.evaluate(WATCH_GAPS)
+    for wire in ("sse", "long-poll"):
+        for guest in (one, other):
+            guest.page.evaluate("wire => { client.move(wire); }", wire)
+        for guest in (one, other):
+            guest.page.wait_for_function("wire => client.transport === wire", arg=wire, timeout=30_000)
+        flows(one, other)
+        # what is negotiated now goes by this wire: one camera goes off, and on again
+        one.page.evaluate("room.local.setCamera(false)")
+        other.page.wait_for_function("![...room.participants.values()][0].tracks.has('camera')", timeout=30_000)
+        one.page.evaluate("room.local.setCamera(rig.camera({colour: [200, 40, 40]}).getVideoTracks()[0])")
+        other.page.wait_for_function("[...room.participants.values()][0].tracks.has('camera')", timeout=30_000)
+        flows(one, other)
+    # nobody had switched off what `one` sees
+    gap = one.page.evaluate("longest")
+    print(f"longest time without a frame {gap:.0f} ms")
+    assert gap < 3000
+    for guest in (one, other):
+        assert guest.page.evaluate("[...room.participants.values()][0].repairs") == {"restarts": 0, "renewals": 0}
+        assert guest.page.evaluate("seen.moved") == ["sse", "long-poll"]
+        assert not guest.page.evaluate("seen.error"), guest.story()
+
+
+def test_a_cut_link_heals(
+    browsers: Browsers, namespace: Namespace, far: Namespace, link: Link, server: Server, enter_page: Enter
+) -> None:
+    near_guest = enter_page(browsers.chromium_in(namespace), server.url)
+    far_guest = enter_page(browsers.chromium_in(far), f"http://10.77.0.1:{PORT}")
+    join_both(near_guest, far_guest, "room:cut")
+    check_pictures(near_guest, far_guest)
+    ids = [near_guest.id, far_guest.id]
+    link.set(down=True)
+    time.sleep(5)
+    before = [near_guest.frames(), far_guest.frames()]
+    link.set(down=False)
+    begin = time.monotonic()
+    for guest, so_far in zip((near_guest, far_guest), before, strict=True):
+        until(lambda guest=guest, so_far=so_far: guest.frames() > so_far + 5, seconds=30, what=guest.story())
+    took = time.monotonic() - begin
+    repairs = [g.page.evaluate("[...room.participants.values()][0].repairs") for g in (near_guest, far_guest)]
+    print(f"pictures again {took:.1f} s after the link, {repairs}")
+    assert took < GOAL_RECOVERY * PATIENCE
+    for guest in (near_guest, far_guest):
+        until(lambda guest=guest: guest.state() == "connected", seconds=30, what=guest.story())
+    assert [guest.page.evaluate("room.me.id") for guest in (near_guest, far_guest)] == ids
