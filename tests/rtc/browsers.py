@@ -15,12 +15,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from .authority import Authority
-from .netns import Namespace
+from .netns import ADDRESS, Namespace
 
 PROGRAMS = {
     "chromium": ("/usr/bin/chromium", "/usr/bin/google-chrome"),
     "firefox": ("/usr/bin/firefox-esr", "/usr/bin/firefox"),
 }
+NAME = "turn.test"
+"""A name for the address of the hermetic namespace. Firefox does not use `turns:` with an address in place of a name."""
 LAUNCH_MILLISECONDS = 90_000
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",  # namespaces need root, and root's Chromium has no sandbox
@@ -33,12 +35,14 @@ CHROMIUM_ARGUMENTS = (
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
     "--disable-features=WebRtcHideLocalIpsWithMdns",
+    f"--host-resolver-rules=MAP {NAME} {ADDRESS}",
 )
 FIREFOX_PREFERENCES: dict[str, str | float | bool] = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
     "media.autoplay.default": 0,
     "media.peerconnection.ice.obfuscate_host_addresses": False,
+    "network.dns.forceResolve": ADDRESS,  # every name
 }
 
 

@@ -144,6 +144,13 @@ def enter_page() -> Iterator[Enter]:
         guest.page.close()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of the tests that passed: how long, how often, which way."""
+    for report in terminalreporter.stats.get("passed", []):
+        if report.when == "call" and report.capstdout:
+            terminalreporter.write_line(f"{report.nodeid.rpartition('/')[2]}: {report.capstdout.strip()}")
+
+
 @pytest.fixture(autouse=True)
 def time_limit() -> Iterator[None]:
     """After too long, end what this process has started: whatever the test waits for fails then."""

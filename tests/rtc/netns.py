@@ -18,6 +18,8 @@ from typing import Any
 
 CLONE_NEWNET = 0x40000000
 COMMAND_SECONDS = 30.0
+ADDRESS = "192.0.2.10"
+"""Of a hermetic namespace, beside loopback."""
 GATEWAY_MAC = "02:00:00:00:00:fe"
 
 _numbers = itertools.count(1)
@@ -137,7 +139,7 @@ def route_to_nowhere(namespace: Namespace, gateway: str, device: str) -> None:
 
 
 @contextlib.contextmanager
-def hermetic(address: str = "192.0.2.10", gateway: str = "192.0.2.1") -> Iterator[Namespace]:
+def hermetic() -> Iterator[Namespace]:
     """A namespace with loopback and one more interface, for browsers and server together.
 
     Browsers don't gather candidates on loopback, hence the veth; nothing leads out of it.
@@ -145,9 +147,9 @@ def hermetic(address: str = "192.0.2.10", gateway: str = "192.0.2.1") -> Iterato
     with Namespace("alone") as namespace:
         namespace.ip(
             "link add outside0 type veth peer name outside1",
-            f"addr add {address}/24 dev outside0",
+            f"addr add {ADDRESS}/24 dev outside0",
             "link set outside0 up",
             "link set outside1 up",
         )
-        route_to_nowhere(namespace, gateway, "outside0")
+        route_to_nowhere(namespace, "192.0.2.1", "outside0")
         yield namespace

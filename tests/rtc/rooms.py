@@ -140,8 +140,14 @@ def check_pictures(*guests: Guest) -> None:
     took = [guest.first_frame() for guest in guests]
     each = rates(*guests)
     pictures = [until(guest.picture, seconds=10, what="a picture that can be read") for guest in guests]
-    budgets = [guest.page.evaluate("seen.budget") for guest in guests]
-    print(f"first frame after {took} s, frames/s {each}, latency {[p['latency'] for p in pictures]} ms, {budgets}")
+    budgets = [guest.page.evaluate("seen.budget.map(each => each.total)") for guest in guests]
+    for name, values in (
+        ("first frame, s", took),
+        ("frames/s", each),
+        ("latency, ms", [p["latency"] for p in pictures]),
+    ):
+        print(f"{name}: {' and '.join(f'{value:.3g}' for value in values)}", end="; ")
+    print(f"budget, ms: {budgets}")
     for picture, colour in zip(pictures, (BLUE, RED), strict=True):
         assert all(abs(is_ - should) < 60 for is_, should in zip(picture["colour"], colour, strict=True)), picture
     assert max(took) < PATIENCE * GOAL_FIRST_FRAME

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ..e2e.servers import Server, until
+from ..e2e.servers import ForeignSite, Server, until
 from .browsers import Browsers
 from .link import Link
 from .netns import Namespace
@@ -115,3 +115,30 @@ def test_a_cut_link_heals(
     for guest in (near_guest, far_guest):
         until(lambda guest=guest: guest.state() == "connected", seconds=30, what=guest.story())
     assert [guest.page.evaluate("room.me.id") for guest in (near_guest, far_guest)] == ids
+
+
+TRY = """async ([base, room]) => {
+    const {connect} = await import(`${base}/sdk/wirehop.js`);
+    const {joinRoom} = await import(`${base}/sdk/wirehop.rtc.js`);
+    const client = connect(base);
+    const joined = joinRoom(client, room).then(room => [...room.participants.values()].length, error => error.name);
+    const late = new Promise(done => setTimeout(done, 4000, "not joined"));
+    const what = await Promise.race([joined, late]);
+    client.close();
+    return what;
+}"""
+
+
+@pytest.mark.parametrize("is_allowed", [True, False], ids=["allowed", "refused"])
+def test_pages_of_another_origin(
+    is_allowed: bool, browsers: Browsers, namespace: Namespace, files: Path, enter_page: Enter
+) -> None:
+    with namespace.entered():
+        foreign = ForeignSite()
+    options = ("--origins-allowed", foreign.origin) if is_allowed else ()
+    with foreign, serving(namespace, PORT + 1, *ROOM, *options, log=files / f"origin-{is_allowed}.log") as server:
+        place = browsers.chromium_in(namespace)
+        own, other = enter_page(place, server.url), enter_page(place, foreign.origin)
+        own.join("room:origins", colour=RED)
+        expected = 1 if is_allowed else "not joined"
+        assert other.page.evaluate(TRY, [server.url, "room:origins"]) == expected
