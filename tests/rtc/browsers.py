@@ -22,7 +22,7 @@ PROGRAMS = {
     "firefox": ("/usr/bin/firefox-esr", "/usr/bin/firefox"),
 }
 NAME = "turn.test"
-"""A name for the address of the hermetic namespace. Firefox does not use `turns:` with an address in place of a name."""
+"""What Firefox resolves to the hermetic namespace's address: of `turns:` URLs it uses only those with a name."""
 LAUNCH_MILLISECONDS = 90_000
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",  # namespaces need root, and root's Chromium has no sandbox
@@ -35,7 +35,6 @@ CHROMIUM_ARGUMENTS = (
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
     "--disable-features=WebRtcHideLocalIpsWithMdns",
-    f"--host-resolver-rules=MAP {NAME} {ADDRESS}",
 )
 FIREFOX_PREFERENCES: dict[str, str | float | bool] = {
     "media.navigator.streams.fake": True,

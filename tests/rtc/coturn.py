@@ -25,11 +25,11 @@ def why_not() -> str | None:
 
 @contextlib.contextmanager
 def coturn(
-    namespace: Namespace, address: str, directory: Path, *, certificate: tuple[Path, Path], secret: str, name: str = ""
+    namespace: Namespace, address: str, directory: Path, *, certificate: tuple[Path, Path], secret: str
 ) -> Iterator[TurnServer]:
     """Start it with the secret of time-limited credentials; stop it at the end. Its log is in the directory.
 
-    UDP and TCP are on port 3478, TLS on 443. `name` is one of the certificate's.
+    UDP and TCP are on port 3478, TLS on 443.
     """
     place = directory / f"coturn-{secrets.token_hex(4)}"
     place.mkdir()
@@ -52,7 +52,7 @@ def coturn(
                 what=f"coturn on port {port}",
             )
         assert process.poll() is None, (place / "log").read_text()[-3000:]
-        yield TurnServer(address, secret, PORT, TLS_PORT, name)
+        yield TurnServer(address, secret, PORT, TLS_PORT)
     finally:
         process.terminate()
         try:

@@ -8,6 +8,7 @@ import pytest
 
 from ..e2e.servers import ForeignSite, Server, until
 from .browsers import Browsers
+from .calls import RED
 from .link import Link
 from .netns import Namespace
 from .rooms import GOAL_RECOVERY, PATIENCE, ROOM, Enter, check_pictures, flows, join_both

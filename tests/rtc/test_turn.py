@@ -32,7 +32,7 @@ def plain_server(namespace: Namespace, files: Path) -> Iterator[TurnServer]:
 @pytest.fixture(scope="module")
 def tls_server(namespace: Namespace, files: Path, authority: Authority) -> Iterator[TurnServer]:
     """With TLS."""
-    chain, key = authority.issue(NAME)
+    chain, key = authority.issue(NAME, ADDRESS)
     tls = ("--server-certificate", str(chain), "--server-private-key", str(key))
     with serving(namespace, TLS_PORT, *EMBEDDED, *tls, log=files / "turn-tls.log"):
         yield TurnServer(ADDRESS, SECRET, TLS_PORT, TLS_PORT, NAME)

@@ -22,7 +22,7 @@ class TurnServer:
     port: int
     tls_port: int = 0
     name: str = ""
-    """For TLS, instead of the address: Firefox wants a name there."""
+    """For TLS, beside the address: Firefox uses no other."""
 
     def credentials(self, user: str) -> dict[str, str]:
         """Time-limited ones, as an ICE server's fields (draft-uberti-behave-turn-rest)."""
@@ -36,9 +36,10 @@ class TurnServer:
             "stun": f"stun:{self.address}:{self.port}",
             "udp": f"turn:{self.address}:{self.port}?transport=udp",
             "tcp": f"turn:{self.address}:{self.port}?transport=tcp",
-            "tls": f"turns:{self.name or self.address}:{self.tls_port}?transport=tcp",
+            "tls": f"turns:{self.address}:{self.tls_port}?transport=tcp",
         }
-        return [every[way] for way in ways]
+        by_name = [f"turns:{self.name}:{self.tls_port}?transport=tcp"] if self.name and "tls" in ways else []
+        return [every[way] for way in ways] + by_name
 
     def ice_server(self, user: str, *ways: str) -> dict[str, object]:
         """As a peer connection takes it."""
