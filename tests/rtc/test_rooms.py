@@ -11,7 +11,7 @@ from .browsers import Browsers
 from .calls import RED
 from .link import Link
 from .netns import Namespace
-from .rooms import GOAL_RECOVERY, PATIENCE, ROOM, Enter, check_pictures, flows, join_both
+from .rooms import GOAL_FIRST_FRAME, GOAL_RECOVERY, PATIENCE, ROOM, Enter, check_pictures, flows, join_both
 from .sites import serving
 
 PORT = 8000
@@ -50,6 +50,24 @@ def test_chromium_and_firefox(
     check_pictures(one, other)
 
 
+RECEIVE = """() => {
+    window.came = {bytes: 0, next: 0, ordered: true};
+    [...room.participants.values()][0].channel("file").on("message", data => {
+        came.bytes += data.byteLength;
+        came.ordered &&= new DataView(data).getUint32(0) === came.next++;
+    });
+}"""
+SEND = """async ([count, size]) => {
+    const channel = [...room.participants.values()][0].channel("file");
+    let most = 0;
+    for (let number = 0; number < count; number++) {
+        const data = new ArrayBuffer(size);
+        new DataView(data).setUint32(0, number);
+        await channel.send(data);
+        most = Math.max(most, channel.buffered);
+    }
+    return most;
+}"""
 WATCH_GAPS = """() => {
     const video = [...screens.values()][0];
     window.longest = 0;
@@ -75,12 +93,11 @@ def test_signals_move_from_wire_to_wire_and_media_go_on(
     for wire in ("sse", "long-poll"):
         for guest in (one, other):
             guest.page.evaluate("wire => { client.move(wire); }", wire)
-        for guest in (one, other):
-            guest.page.wait_for_function("wire => client.transport === wire", arg=wire, timeout=30_000)
-        flows(one, other)
-        # what is negotiated now goes by this wire: one camera goes off, and on again
+        # in the middle of the move something is to be negotiated, and after it again: a camera goes off, and on
         one.page.evaluate("room.local.setCamera(false)")
         other.page.wait_for_function("![...room.participants.values()][0].tracks.has('camera')", timeout=30_000)
+        for guest in (one, other):
+            guest.page.wait_for_function("wire => client.transport === wire", arg=wire, timeout=30_000)
         one.page.evaluate("room.local.setCamera(rig.camera({colour: [200, 40, 40]}).getVideoTracks()[0])")
         other.page.wait_for_function("[...room.participants.values()][0].tracks.has('camera')", timeout=30_000)
         flows(one, other)
@@ -92,6 +109,38 @@ def test_signals_move_from_wire_to_wire_and_media_go_on(
         assert guest.page.evaluate("[...room.participants.values()][0].repairs") == {"restarts": 0, "renewals": 0}
         assert guest.page.evaluate("seen.moved") == ["sse", "long-poll"]
         assert not guest.page.evaluate("seen.error"), guest.story()
+
+
+def test_a_reloaded_page_is_back_in_the_call(
+    browsers: Browsers, namespace: Namespace, server: Server, enter_page: Enter
+) -> None:
+    place = browsers.chromium_in(namespace)
+    one, other = enter_page(place, server.url), enter_page(place, server.url)
+    join_both(one, other, "room:reloaded")
+    check_pictures(one, other)
+    old = one.id
+    one.page.reload()
+    one.join("room:reloaded", colour=RED)
+    took = one.first_frame()
+    other.page.wait_for_function("old => !room.participants.has(old)", arg=old, timeout=30_000)
+    flows(one, other)
+    print(f"first frame {took:.1f} s after the join that followed the reload")
+    assert took < PATIENCE * GOAL_FIRST_FRAME
+
+
+def test_a_data_channel_carries_more_than_it_can_hold_at_once(
+    browsers: Browsers, namespace: Namespace, server: Server, enter_page: Enter
+) -> None:
+    place = browsers.chromium_in(namespace)
+    one, other = enter_page(place, server.url), enter_page(place, server.url)
+    join_both(one, other, "room:data")
+    check_pictures(one, other)
+    other.page.evaluate(RECEIVE)
+    most = one.page.evaluate(SEND, [400, 50_000])
+    other.page.wait_for_function("came.bytes === 400 * 50_000", timeout=60_000)
+    assert other.page.evaluate("came.ordered")
+    print(f"20 MB, at most {most / 1e6:.1f} MB waited in the sender")
+    assert most < 8e6
 
 
 def test_a_cut_link_heals(
