@@ -40,7 +40,7 @@
     };
     draw();
     setInterval(draw, 1000 / rate);
-    return canvas.captureStream(rate);
+    return canvas.captureStream(); // with a rate of its own Firefox leaves out pictures that come a little early
   };
 
   rig.tone = (frequency = 1000) => {

@@ -85,10 +85,8 @@ def test_two_chromiums(browsers: Browsers, namespace: Namespace, plain_call: Pla
     check_pictures(call)
 
 
-@pytest.mark.parametrize("swapped", [False, True], ids=["chromium calls", "firefox calls"])
-def test_chromium_and_firefox(swapped: bool, browsers: Browsers, namespace: Namespace, plain_call: PlainCall) -> None:
-    places = [browsers.chromium_in(namespace), browsers.firefox()]
-    call = plain_call(places[::-1] if swapped else places, [])
+def test_firefox_and_chromium(browsers: Browsers, namespace: Namespace, plain_call: PlainCall) -> None:
+    call = plain_call([browsers.firefox(), browsers.chromium_in(namespace)], [])
     assert call.connects()
     check_pictures(call)
 
@@ -97,12 +95,10 @@ def test_chromium_and_firefox(swapped: bool, browsers: Browsers, namespace: Name
 
 MATRIX: list[tuple[Kind, Kind, str, set[str] | None]] = [
     # left, right, servers, how the left side's candidate may look; None: they cannot connect
-    ("cone", "cone", "", None),
     ("cone", "cone", "stun", {"srflx", "prflx"}),
     ("full", "symmetric", "stun", {"srflx", "prflx"}),
     ("symmetric", "symmetric", "stun", None),
     ("symmetric", "symmetric", "stun udp", {"relay/udp", "prflx", "srflx"}),
-    ("udp blocked", "cone", "stun udp", None),
     ("udp blocked", "cone", "stun udp tcp", {"relay/tcp"}),
     ("only 443", "cone", "stun udp tcp", None),
     ("only 443", "cone", "stun udp tcp tls", {"relay/tls"}),
@@ -112,7 +108,7 @@ MATRIX: list[tuple[Kind, Kind, str, set[str] | None]] = [
 
 @pytest.mark.parametrize(
     ("left", "right", "ways", "expected"),
-    [pytest.param(*row, id=f"{row[0]}, {row[1]}, {row[2] or 'no server'}") for row in MATRIX],
+    [pytest.param(*row, id=f"{row[0]}, {row[1]}, {row[2]}") for row in MATRIX],
 )
 def test_calls_through_nats(
     left: Kind, right: Kind, ways: str, expected: set[str] | None,
@@ -120,8 +116,7 @@ def test_calls_through_nats(
 ) -> None:  # fmt: skip
     lab.become(left, right)
     places = [browsers.chromium_in(side.client) for side in (lab.left, lab.right)]
-    servers = [turn.ice_server("rig", *ways.split())] if ways else []
-    call = plain_call(places, servers)
+    call = plain_call(places, [turn.ice_server("rig", *ways.split())])
     if expected is None:
         assert not call.connects(seconds=NEGATIVE_SECONDS), call.path()
         return
