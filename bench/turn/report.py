@@ -39,7 +39,7 @@ def block(results: Results) -> str:
         f"Measured on {facts['cpu']}, {facts['cores']} cores, {facts['date'][:10]}, commit {facts['commit']}, load "
         f"average {facts['load_average'][0]:.1f}; coturn {facts['coturn']} with one relay thread. Datagrams of 1,000 "
         f"bytes over loopback, {results['held']:,} allocations held at each server, the servers in turn, the least of "
-        f"{rounds} rounds, of those that lost nothing where there are any. *Over*: how many allocations they go through."
+        f"{rounds} rounds, of those that lost nothing where there are any. *Over*: through how many allocations."
     )
     memory = (
         f"An allocation with one channel takes {held['wirehop']:,} bytes of the process (coturn: {held['coturn']:,}), "
