@@ -111,6 +111,14 @@ def test_a_relay_that_peers_cannot_reach_is_warned_of(
         assert "10.1.2.3, which is private: set rtc.address" in caplog.text
 
 
+def test_a_host_that_is_none_has_no_relays_and_whoever_listens_says_so() -> None:
+    assert found.relay_addresses("nowhere.invalid", ()) == {}
+    service = TurnService(Rtc(turn="embedded"), host="nowhere.invalid")
+    with pytest.raises(OSError, match=r"."):
+        asyncio.run(service.start(0))
+    service.close()
+
+
 def test_the_addresses_of_this_machine_are_known() -> None:
     own = found.own_addresses()
     assert "127.0.0.1" in own

@@ -77,7 +77,9 @@ def relay_addresses(host: str, announced: tuple[str, ...]) -> dict[Family, Relay
             if bound:
                 found[family] = RelayAddress(bound, address)
         return found
-    likely = listening_addresses(host)
+    likely: list[str] = []
+    with contextlib.suppress(OSError):  # a name that is none: whoever listens will say so
+        likely = listening_addresses(host)
     if host in _ANY:  # the one with the route; else one that is not loopback
         likely.sort(key=lambda each: ipaddress.ip_address(each).is_loopback)
         likely = [*map(routed_address, _families_of(host)), *likely]
