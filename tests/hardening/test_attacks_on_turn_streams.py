@@ -97,9 +97,9 @@ class Stream:
         return True
 
 
-@pytest_asyncio.fixture(params=[0.5])
+@pytest_asyncio.fixture
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
-    place = Place(request.param)
+    place = Place(getattr(request, "param", 60.0))
     await place.host.start()
     await place.turn.start(place.host.port, is_any=True)
     yield place
@@ -107,12 +107,7 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     place.turn.close()
 
 
-async def until_counted(place: Place, rule: str) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not place.turn.machine.counters[rule]:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
+@pytest.mark.parametrize("place", [4.0], indirect=True)
 async def test_a_connection_that_begins_and_says_nothing(place: Place) -> None:
     async with place.dial() as silent, place.dial() as honest:
         await honest.allocate()
@@ -122,6 +117,7 @@ async def test_a_connection_that_begins_and_says_nothing(place: Place) -> None:
         assert (await honest.ask(Method.REFRESH)).kind == Kind.SUCCESS, "one that has an allocation stays"
 
 
+@pytest.mark.parametrize("place", [1.0], indirect=True)
 async def test_connections_that_only_ever_ask_without_credentials(place: Place) -> None:
     async with place.dial() as asking:
         assert (await asking.ask(Method.ALLOCATE, UDP)).error() == (401, "Unauthenticated")
