@@ -27,9 +27,9 @@ from collections.abc import Callable
 from msgspec import UNSET, structs
 
 from wirehop.rtc.pure.candidates import OurCandidates, TheirCandidates, Waiting
+from wirehop.rtc.pure.generations import Generations
 from wirehop.rtc.pure.negotiation_states import NegotiationState
 from wirehop.rtc.pure.signals import (
-    MOST_GENERATION,
     AddCandidate,
     Apply,
     Candidate,
@@ -78,9 +78,7 @@ class Negotiation:
         self._past: list[str] = []
         self._is_bound = False  # ours has taken a description of theirs
         self._number = 0
-        self._made = 0  # generation of our newest offer
-        self._sent = 0  # the same, of these two peer connections
-        self._heard = 0  # the newest of the other side's offers, taken or not
+        self._offers = Generations(is_greater=self._is_greater)
         self._taken = 0  # of the remote description that is set, or being set
         self._local = 0  # of the local description that was said last; 0: there is none
         self._queued: Signal | None = None
@@ -106,16 +104,6 @@ class Negotiation:
             self._out.append(StateChanged(*told))
         out, self._out = self._out, []
         return out
-
-    @property
-    def numbers(self) -> int:
-        """The newest number: of what is being made or set, if anything is."""
-        return self._number
-
-    @property
-    def made(self) -> int:
-        """The generation of our newest offer; 0: there was none."""
-        return self._made
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
@@ -171,17 +159,16 @@ class Negotiation:
             self.dropped["bad"] += 1
 
     def _offered(self, signal: Signal, now: float) -> None:
-        if not self._is_of_theirs(signal.gen):
+        if not self._offers.is_of_theirs(signal.gen):
             self.dropped["bad"] += 1
             return
         if signal.to and signal.to != self._mine:
             self._offered_elsewhere(signal, now)
             return
         is_another = self._meet(signal.instance)
-        if signal.gen <= self._heard:
+        if not self._offers.is_new(signal.gen):
             self.dropped["stale"] += 1
             return
-        self._heard = signal.gen
         if self.state in (_S.NEW, _S.STABLE):
             self._take(signal)
         elif self.state not in (_S.OFFERING, _S.OFFERED):
@@ -215,7 +202,7 @@ class Negotiation:
 
     def _answered(self, signal: Signal, now: float) -> None:
         is_other = self._is_bound and signal.instance != self._theirs
-        if self.state is _S.OFFERED and signal.gen == self._made and signal.of == self._mine and not is_other:
+        if self.state is _S.OFFERED and signal.gen == self._offers.made and signal.of == self._mine and not is_other:
             self._meet(signal.instance)
             self._is_bound, self._taken, self._due = True, signal.gen, None
             self.state = _S.COMPLETING
@@ -229,7 +216,7 @@ class Negotiation:
 
     def _was_asked(self, signal: Signal, now: float) -> None:
         is_another = self._meet(signal.instance)
-        if self._is_bound and (signal.gen < max(self._sent, self._heard) or self._offers_restart):
+        if self._is_bound and (signal.gen < self._offers.of_these_two or self._offers_restart):
             self.dropped["stale"] += 1  # a newer offer is on its way, or was agreed on
         elif self._is_bound:
             self._wants_restart = True
@@ -246,7 +233,8 @@ class Negotiation:
         self._past_is(signal.instance)
         if signal.instance != self._theirs:
             return
-        self._theirs, self._heard = "", 0
+        self._theirs = ""
+        self._offers.meet_another()
         if self._mine:
             self._out.append(Close("bye"))
         self._drop()
@@ -260,7 +248,7 @@ class Negotiation:
         if is_taken and self.state not in (_S.TAKING, _S.COMPLETING):
             self._out.append(AddCandidate(candidate))
         elif not is_taken and not self._may_come(gen, is_theirs=is_theirs):
-            self.dropped["ignored" if is_theirs and gen == self._heard else "stale"] += 1
+            self.dropped["ignored" if is_theirs and gen == self._offers.heard else "stale"] += 1
         elif not self._waiting.add(Waiting(instance, gen, candidate)):
             self.dropped["full"] += 1
 
@@ -268,9 +256,9 @@ class Negotiation:
         """Whether a description of that generation may still be taken."""
         if self._queued is not None and is_theirs and gen == self._queued.gen:
             return True
-        if self._is_of_theirs(gen):
-            return gen > self._heard or not is_theirs
-        return self.state is _S.OFFERED and gen == self._made
+        if self._offers.is_of_theirs(gen):
+            return gen > self._offers.heard or not is_theirs
+        return self.state is _S.OFFERED and gen == self._offers.made
 
     # ---- what was done -----------------------------------------------------------------------------------------------
 
@@ -279,10 +267,10 @@ class Negotiation:
         if number != self._number or self.state not in (_S.OFFERING, _S.ANSWERING):
             return
         if self.state is _S.OFFERING:
-            self._made = self._sent = self._local = self._next_generation()
+            self._local = self._offers.make(self.generation)
             self._due, self._wait = now + self._wait, min(2 * self._wait, LONGEST_ANSWER_SECONDS)
             self.state = _S.OFFERED
-            self._send(Signal(self._mine, self._made, offer=sdp, to=self._theirs if self._is_bound else ""))
+            self._send(Signal(self._mine, self._local, offer=sdp, to=self._theirs if self._is_bound else ""))
             self._say_candidates(sdp)
         else:
             self._local = self._taken
@@ -349,17 +337,6 @@ class Negotiation:
     def _is_polite(self) -> bool:
         return self._is_greater if self.is_fixed == self._is_peer_fixed else self._is_peer_fixed
 
-    def _is_of_theirs(self, gen: int) -> bool:
-        return 0 < gen <= MOST_GENERATION and gen % 2 == self._is_greater
-
-    @property
-    def _known(self) -> int:
-        return max(self._made, self._heard)
-
-    def _next_generation(self) -> int:
-        after = max(self._known, self.generation) + 1
-        return after + 1 if self._is_of_theirs(after) else after
-
     def _next_number(self) -> int:
         self._number += 1
         return self._number
@@ -372,7 +349,7 @@ class Negotiation:
         if queued is not None:
             self._take(queued)
         elif self._wants_restart and self._is_bound and self._is_peer_fixed and not self.is_fixed:
-            if self._asked < self._known:
+            if self._asked < self._offers.known:
                 self._ask(now)
         elif self._is_needed or self._wants_restart:
             self._offer()
@@ -416,7 +393,7 @@ class Negotiation:
         if self.state is _S.NEW:
             self._open()
             self.state = _S.STABLE
-        self._asked = self._known
+        self._asked = self._offers.known
         self._due, self._wait = now + self._wait, min(2 * self._wait, LONGEST_ANSWER_SECONDS)
         self._send(Signal(self._mine, self._asked, restart=True))
 
@@ -425,7 +402,7 @@ class Negotiation:
         if instance == self._theirs:
             return False
         before, self._theirs = self._theirs, instance
-        self._heard = self._sent = 0
+        self._offers.meet_another()
         if before:
             self._past_is(before)
         if self._is_bound:
@@ -450,7 +427,7 @@ class Negotiation:
         self._ours.clear()
         self._queued, self._due, self._asked = None, None, -1
         self._is_bound = False
-        self._taken = self._local = self._sent = 0
+        self._taken = self._local = self._offers.sent = 0
         self._number += 1
 
     def _end(self, reason: str) -> None:
