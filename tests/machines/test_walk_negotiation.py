@@ -257,7 +257,7 @@ class Forgetting(Negotiation):
 
     def _give_up_offer(self) -> None:
         super()._give_up_offer()
-        self._is_needed = False
+        self._wishes.is_needed = False
 
 
 class ForgettingRestarts(Negotiation):
@@ -265,7 +265,7 @@ class ForgettingRestarts(Negotiation):
 
     def _give_up_offer(self) -> None:
         super()._give_up_offer()
-        self._wants_restart = False
+        self._wishes.wants_restart = False
 
 
 class Believing(Negotiation):

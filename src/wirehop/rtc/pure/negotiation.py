@@ -42,10 +42,8 @@ from wirehop.rtc.pure.signals import (
     Signal,
     StateChanged,
 )
+from wirehop.rtc.pure.wishes import Wishes
 
-ANSWER_SECONDS = 10.0
-"""How long the first offer waits for its answer; each one after it waits twice as long, 160 s at most."""
-LONGEST_ANSWER_SECONDS = 160.0
 MOST_FAILURES = 3
 """Descriptions that could not be made or set, one after the other, before the pair gives up."""
 PAST_INSTANCES = 16
@@ -82,13 +80,8 @@ class Negotiation:
         self._taken = 0  # of the remote description that is set, or being set
         self._local = 0  # of the local description that was said last; 0: there is none
         self._queued: Signal | None = None
-        self._is_needed = False
-        self._wants_restart = False
-        self._offers_restart = False  # the offer that is under way does
-        self._asked = -1  # the newest generation known when we asked for a restart; -1: we did not
+        self._wishes = Wishes()
         self._failures = 0
-        self._wait = ANSWER_SECONDS
-        self._due: float | None = None
         self._ours = OurCandidates()
         self._waiting = TheirCandidates()
         self._told = ("new", 0)
@@ -107,28 +100,28 @@ class Negotiation:
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
-        return self._due
+        return self._wishes.due
 
     def needed(self, now: float) -> None:
         """Tracks or data channels have changed: an offer made from now on has to go out."""
         if self.state is not _S.CLOSED:
-            self._is_needed = True
+            self._wishes.is_needed = True
             self._go_on(now)
 
     def restart(self, now: float) -> None:
         """The connection is broken: find new paths. Towards a fixed side, and from one, by a new peer connection."""
         if self.state is not _S.CLOSED:
-            self._wants_restart = True
+            self._wishes.wants_restart = True
             self._go_on(now)
 
     def tick(self, now: float) -> None:
         """Time has passed: what was not answered is said again."""
-        if self._due is None or now < self._due:
+        if self._wishes.due is None or now < self._wishes.due:
             return
-        self._due = None
+        self._wishes.due = None
         if self.state is _S.OFFERED:
             self._offer_again()
-        elif self._asked >= 0:
+        elif self._wishes.asked >= 0:
             self._ask(now)
 
     def close(self) -> None:
@@ -185,7 +178,7 @@ class Negotiation:
         """The offer goes on with a peer connection of ours that is gone: the other side has to begin anew."""
         self.dropped["stale"] += 1
         self._meet(signal.instance)
-        if self.state in (_S.NEW, _S.STABLE) and self._asked < 0:
+        if self.state in (_S.NEW, _S.STABLE) and self._wishes.asked < 0:
             self._ask(now)
 
     def _give_way(self, signal: Signal, now: float) -> None:
@@ -204,27 +197,27 @@ class Negotiation:
         is_other = self._is_bound and signal.instance != self._theirs
         if self.state is _S.OFFERED and signal.gen == self._offers.made and signal.of == self._mine and not is_other:
             self._meet(signal.instance)
-            self._is_bound, self._taken, self._due = True, signal.gen, None
+            self._is_bound, self._taken, self._wishes.due = True, signal.gen, None
             self.state = _S.COMPLETING
             self._out.append(Apply(self._next_number(), "answer", signal.answer))
             return
         self.dropped["stale"] += 1
         if is_other and signal.of == self._mine:  # it has taken an offer that we gave up for one of its predecessor
             self._meet(signal.instance)
-            self._is_needed = True
+            self._wishes.is_needed = True
             self._go_on(now)
 
     def _was_asked(self, signal: Signal, now: float) -> None:
         is_another = self._meet(signal.instance)
-        if self._is_bound and (signal.gen < self._offers.of_these_two or self._offers_restart):
+        if self._is_bound and (signal.gen < self._offers.of_these_two or self._wishes.offers_restart):
             self.dropped["stale"] += 1  # a newer offer is on its way, or was agreed on
         elif self._is_bound:
-            self._wants_restart = True
+            self._wishes.wants_restart = True
             self._go_on(now)
         elif self.state is _S.OFFERED and is_another:
             self._offer_again()
         elif self.state in (_S.NEW, _S.STABLE):
-            self._is_needed = True
+            self._wishes.is_needed = True
             self._go_on(now)
         else:
             self.dropped["stale"] += 1  # our offer is under way
@@ -238,8 +231,8 @@ class Negotiation:
         if self._mine:
             self._out.append(Close("bye"))
         self._drop()
-        self._is_needed = self._wants_restart = self._offers_restart = False
-        self._mine, self._wait, self._failures = "", ANSWER_SECONDS, 0
+        self._wishes.drop()
+        self._mine, self._failures = "", 0
         self.state = _S.NEW
 
     def _add(self, instance: str, gen: int, candidate: Candidate | None) -> None:
@@ -268,7 +261,7 @@ class Negotiation:
             return
         if self.state is _S.OFFERING:
             self._local = self._offers.make(self.generation)
-            self._due, self._wait = now + self._wait, min(2 * self._wait, LONGEST_ANSWER_SECONDS)
+            self._wishes.wait(now)
             self.state = _S.OFFERED
             self._send(Signal(self._mine, self._local, offer=sdp, to=self._theirs if self._is_bound else ""))
             self._say_candidates(sdp)
@@ -289,7 +282,7 @@ class Negotiation:
             self.state = _S.ANSWERING
             self._out.append(MakeAnswer(self._next_number()))
         else:
-            self._offers_restart = False
+            self._wishes.offers_restart = False
             self._agreed(now)
 
     def failed(self, number: int, now: float) -> None:
@@ -306,7 +299,7 @@ class Negotiation:
         queued = self._queued
         self._open()
         self.state = _S.STABLE
-        self._is_needed = True
+        self._wishes.is_needed = True
         if queued is not None and not queued.to:
             self._queued = queued
         self._go_on(now)
@@ -348,20 +341,18 @@ class Negotiation:
         queued, self._queued = self._queued, None
         if queued is not None:
             self._take(queued)
-        elif self._wants_restart and self._is_bound and self._is_peer_fixed and not self.is_fixed:
-            if self._asked < self._offers.known:
+        elif self._wishes.wants_restart and self._is_bound and self._is_peer_fixed and not self.is_fixed:
+            if self._wishes.asked < self._offers.known:
                 self._ask(now)
-        elif self._is_needed or self._wants_restart:
+        elif self._wishes.is_any:
             self._offer()
 
     def _offer(self) -> None:
-        if self.state is _S.NEW or (self.is_fixed and self._wants_restart and self._is_bound):
+        if self.state is _S.NEW or (self.is_fixed and self._wishes.wants_restart and self._is_bound):
             self._open()
-        self._offers_restart = self._wants_restart and self._is_bound
-        self._is_needed = self._wants_restart = False
-        self._due, self._asked = None, -1
         self.state = _S.OFFERING
-        self._out.append(MakeOffer(self._next_number(), self._offers_restart))
+        restarts = self._wishes.offer(is_bound=self._is_bound)
+        self._out.append(MakeOffer(self._next_number(), restarts))
 
     def _offer_again(self) -> None:
         self._give_up_offer()
@@ -369,22 +360,22 @@ class Negotiation:
 
     def _give_up_offer(self) -> None:
         """What it was for is still needed."""
-        self._is_needed = True
-        self._wants_restart = self._wants_restart or self._offers_restart
-        self._offers_restart, self._local, self._due = False, 0, None
+        self._wishes.give_up_offer()
+        self._local = 0
         self._number += 1
 
     def _take(self, signal: Signal) -> None:
         if self.state is _S.NEW:
             self._open()
         self._is_bound, self._taken = True, signal.gen
-        self._due, self._asked = None, -1
+        self._wishes.rest()
         self.state = _S.TAKING
         self._out.append(Apply(self._next_number(), "offer", signal.offer))
 
     def _agreed(self, now: float) -> None:
         self.generation = self._taken
-        self._wait, self._failures = ANSWER_SECONDS, 0
+        self._failures = 0
+        self._wishes.agreed()
         self.state = _S.STABLE
         self._go_on(now)
 
@@ -393,9 +384,9 @@ class Negotiation:
         if self.state is _S.NEW:
             self._open()
             self.state = _S.STABLE
-        self._asked = self._offers.known
-        self._due, self._wait = now + self._wait, min(2 * self._wait, LONGEST_ANSWER_SECONDS)
-        self._send(Signal(self._mine, self._asked, restart=True))
+        self._wishes.asked = self._offers.known
+        self._wishes.wait(now)
+        self._send(Signal(self._mine, self._offers.known, restart=True))
 
     def _meet(self, instance: str) -> bool:
         """The other side's peer connection is this one; whether it takes the place of another."""
@@ -419,14 +410,14 @@ class Negotiation:
     def _open(self) -> None:
         self._drop()
         self._mine = self._new_instance()
-        self._wants_restart = self._offers_restart = False  # by this it is done
+        self._wishes.restarted()
         self._out.append(Open(self._mine))
 
     def _drop(self) -> None:
         """What belongs to our peer connection goes with it."""
         self._ours.clear()
-        self._queued, self._due, self._asked = None, None, -1
-        self._is_bound = False
+        self._wishes.rest()
+        self._queued, self._is_bound = None, False
         self._taken = self._local = self._offers.sent = 0
         self._number += 1
 
