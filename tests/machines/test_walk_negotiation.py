@@ -124,9 +124,9 @@ def test_a_peer_may_say_anything(steps: list[tuple[str, Any]], is_greater: bool,
             case "received":
                 machine.received(given_, now)
             case "described":
-                machine.described(machine.numbers - given_, "a=ice-ufrag:1", now)
+                machine.described(machine._number - given_, "a=ice-ufrag:1", now)
             case "applied" | "failed":
-                getattr(machine, what)(machine.numbers - given_, now)
+                getattr(machine, what)(machine._number - given_, now)
             case "candidate":
                 machine.candidate(given_)
             case "close":
@@ -184,7 +184,7 @@ def said_by(side: Side, drawn: random.Random, number: int) -> Signal:
     return drawn.choice(
         [
             Signal(instance, gen, offer="offer", to=about, fixed=is_fixed),
-            Signal(instance, machine.made, answer="answer", of=about, fixed=is_fixed),
+            Signal(instance, machine._offers.made, answer="answer", of=about, fixed=is_fixed),
             Signal(instance, 99, restart=True, fixed=is_fixed),
             Signal(instance, bye=True),
         ]
@@ -206,15 +206,15 @@ def run_wildly(seed: int) -> None:
             case 4:
                 machine.restart(now)
             case 5:
-                machine.failed(machine.numbers, now)
+                machine.failed(machine._number, now)
             case 6:
                 machine.tick(now + 100 if drawn.random() < 0.3 else now)
             case 7 if drawn.random() < 0.1:
                 machine.close()
             case 8 | 9:
-                machine.described(machine.numbers, "sdp", now)
+                machine.described(machine._number, "sdp", now)
             case _:
-                machine.applied(machine.numbers, now)
+                machine.applied(machine._number, now)
         side.carry_out()
 
 
@@ -257,7 +257,7 @@ class Forgetting(Negotiation):
 
     def _give_up_offer(self) -> None:
         super()._give_up_offer()
-        self._is_needed = False
+        self._wishes.is_needed = False
 
 
 class ForgettingRestarts(Negotiation):
@@ -265,14 +265,14 @@ class ForgettingRestarts(Negotiation):
 
     def _give_up_offer(self) -> None:
         super()._give_up_offer()
-        self._wants_restart = False
+        self._wishes.wants_restart = False
 
 
 class Believing(Negotiation):
     """Takes every offer for a new one."""
 
     def _offered(self, signal: Signal, now: float) -> None:
-        self._heard = 0
+        self._offers.heard = 0
         super()._offered(signal, now)
 
 
@@ -280,7 +280,7 @@ class Careless(Negotiation):
     """Takes every answer for the one that it waits for."""
 
     def _answered(self, signal: Signal, now: float) -> None:
-        super()._answered(replace(signal, gen=self._made, of=self._mine), now)
+        super()._answered(replace(signal, gen=self._offers.made, of=self._mine), now)
 
 
 class Hasty(Negotiation):

@@ -27,9 +27,9 @@ from collections.abc import Callable
 from msgspec import UNSET, structs
 
 from wirehop.rtc.pure.candidates import OurCandidates, TheirCandidates, Waiting
+from wirehop.rtc.pure.generations import Generations
 from wirehop.rtc.pure.negotiation_states import NegotiationState
 from wirehop.rtc.pure.signals import (
-    MOST_GENERATION,
     AddCandidate,
     Apply,
     Candidate,
@@ -42,10 +42,8 @@ from wirehop.rtc.pure.signals import (
     Signal,
     StateChanged,
 )
+from wirehop.rtc.pure.wishes import Wishes
 
-ANSWER_SECONDS = 10.0
-"""How long the first offer waits for its answer; each one after it waits twice as long, 160 s at most."""
-LONGEST_ANSWER_SECONDS = 160.0
 MOST_FAILURES = 3
 """Descriptions that could not be made or set, one after the other, before the pair gives up."""
 PAST_INSTANCES = 16
@@ -78,19 +76,12 @@ class Negotiation:
         self._past: list[str] = []
         self._is_bound = False  # ours has taken a description of theirs
         self._number = 0
-        self._made = 0  # generation of our newest offer
-        self._sent = 0  # the same, of these two peer connections
-        self._heard = 0  # the newest of the other side's offers, taken or not
+        self._offers = Generations(is_greater=self._is_greater)
         self._taken = 0  # of the remote description that is set, or being set
         self._local = 0  # of the local description that was said last; 0: there is none
         self._queued: Signal | None = None
-        self._is_needed = False
-        self._wants_restart = False
-        self._offers_restart = False  # the offer that is under way does
-        self._asked = -1  # the newest generation known when we asked for a restart; -1: we did not
+        self._wishes = Wishes()
         self._failures = 0
-        self._wait = ANSWER_SECONDS
-        self._due: float | None = None
         self._ours = OurCandidates()
         self._waiting = TheirCandidates()
         self._told = ("new", 0)
@@ -107,40 +98,30 @@ class Negotiation:
         out, self._out = self._out, []
         return out
 
-    @property
-    def numbers(self) -> int:
-        """The newest number: of what is being made or set, if anything is."""
-        return self._number
-
-    @property
-    def made(self) -> int:
-        """The generation of our newest offer; 0: there was none."""
-        return self._made
-
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""
-        return self._due
+        return self._wishes.due
 
     def needed(self, now: float) -> None:
         """Tracks or data channels have changed: an offer made from now on has to go out."""
         if self.state is not _S.CLOSED:
-            self._is_needed = True
+            self._wishes.is_needed = True
             self._go_on(now)
 
     def restart(self, now: float) -> None:
         """The connection is broken: find new paths. Towards a fixed side, and from one, by a new peer connection."""
         if self.state is not _S.CLOSED:
-            self._wants_restart = True
+            self._wishes.wants_restart = True
             self._go_on(now)
 
     def tick(self, now: float) -> None:
         """Time has passed: what was not answered is said again."""
-        if self._due is None or now < self._due:
+        if self._wishes.due is None or now < self._wishes.due:
             return
-        self._due = None
+        self._wishes.due = None
         if self.state is _S.OFFERED:
             self._offer_again()
-        elif self._asked >= 0:
+        elif self._wishes.asked >= 0:
             self._ask(now)
 
     def close(self) -> None:
@@ -171,17 +152,16 @@ class Negotiation:
             self.dropped["bad"] += 1
 
     def _offered(self, signal: Signal, now: float) -> None:
-        if not self._is_of_theirs(signal.gen):
+        if not self._offers.is_of_theirs(signal.gen):
             self.dropped["bad"] += 1
             return
         if signal.to and signal.to != self._mine:
             self._offered_elsewhere(signal, now)
             return
         is_another = self._meet(signal.instance)
-        if signal.gen <= self._heard:
+        if not self._offers.is_new(signal.gen):
             self.dropped["stale"] += 1
             return
-        self._heard = signal.gen
         if self.state in (_S.NEW, _S.STABLE):
             self._take(signal)
         elif self.state not in (_S.OFFERING, _S.OFFERED):
@@ -198,7 +178,7 @@ class Negotiation:
         """The offer goes on with a peer connection of ours that is gone: the other side has to begin anew."""
         self.dropped["stale"] += 1
         self._meet(signal.instance)
-        if self.state in (_S.NEW, _S.STABLE) and self._asked < 0:
+        if self.state in (_S.NEW, _S.STABLE) and self._wishes.asked < 0:
             self._ask(now)
 
     def _give_way(self, signal: Signal, now: float) -> None:
@@ -215,29 +195,29 @@ class Negotiation:
 
     def _answered(self, signal: Signal, now: float) -> None:
         is_other = self._is_bound and signal.instance != self._theirs
-        if self.state is _S.OFFERED and signal.gen == self._made and signal.of == self._mine and not is_other:
+        if self.state is _S.OFFERED and signal.gen == self._offers.made and signal.of == self._mine and not is_other:
             self._meet(signal.instance)
-            self._is_bound, self._taken, self._due = True, signal.gen, None
+            self._is_bound, self._taken, self._wishes.due = True, signal.gen, None
             self.state = _S.COMPLETING
             self._out.append(Apply(self._next_number(), "answer", signal.answer))
             return
         self.dropped["stale"] += 1
         if is_other and signal.of == self._mine:  # it has taken an offer that we gave up for one of its predecessor
             self._meet(signal.instance)
-            self._is_needed = True
+            self._wishes.is_needed = True
             self._go_on(now)
 
     def _was_asked(self, signal: Signal, now: float) -> None:
         is_another = self._meet(signal.instance)
-        if self._is_bound and (signal.gen < max(self._sent, self._heard) or self._offers_restart):
+        if self._is_bound and (signal.gen < self._offers.of_these_two or self._wishes.offers_restart):
             self.dropped["stale"] += 1  # a newer offer is on its way, or was agreed on
         elif self._is_bound:
-            self._wants_restart = True
+            self._wishes.wants_restart = True
             self._go_on(now)
         elif self.state is _S.OFFERED and is_another:
             self._offer_again()
         elif self.state in (_S.NEW, _S.STABLE):
-            self._is_needed = True
+            self._wishes.is_needed = True
             self._go_on(now)
         else:
             self.dropped["stale"] += 1  # our offer is under way
@@ -246,12 +226,13 @@ class Negotiation:
         self._past_is(signal.instance)
         if signal.instance != self._theirs:
             return
-        self._theirs, self._heard = "", 0
+        self._theirs = ""
+        self._offers.meet_another()
         if self._mine:
             self._out.append(Close("bye"))
         self._drop()
-        self._is_needed = self._wants_restart = self._offers_restart = False
-        self._mine, self._wait, self._failures = "", ANSWER_SECONDS, 0
+        self._wishes.drop()
+        self._mine, self._failures = "", 0
         self.state = _S.NEW
 
     def _add(self, instance: str, gen: int, candidate: Candidate | None) -> None:
@@ -260,7 +241,7 @@ class Negotiation:
         if is_taken and self.state not in (_S.TAKING, _S.COMPLETING):
             self._out.append(AddCandidate(candidate))
         elif not is_taken and not self._may_come(gen, is_theirs=is_theirs):
-            self.dropped["ignored" if is_theirs and gen == self._heard else "stale"] += 1
+            self.dropped["ignored" if is_theirs and gen == self._offers.heard else "stale"] += 1
         elif not self._waiting.add(Waiting(instance, gen, candidate)):
             self.dropped["full"] += 1
 
@@ -268,9 +249,9 @@ class Negotiation:
         """Whether a description of that generation may still be taken."""
         if self._queued is not None and is_theirs and gen == self._queued.gen:
             return True
-        if self._is_of_theirs(gen):
-            return gen > self._heard or not is_theirs
-        return self.state is _S.OFFERED and gen == self._made
+        if self._offers.is_of_theirs(gen):
+            return gen > self._offers.heard or not is_theirs
+        return self.state is _S.OFFERED and gen == self._offers.made
 
     # ---- what was done -----------------------------------------------------------------------------------------------
 
@@ -279,10 +260,10 @@ class Negotiation:
         if number != self._number or self.state not in (_S.OFFERING, _S.ANSWERING):
             return
         if self.state is _S.OFFERING:
-            self._made = self._sent = self._local = self._next_generation()
-            self._due, self._wait = now + self._wait, min(2 * self._wait, LONGEST_ANSWER_SECONDS)
+            self._local = self._offers.make(self.generation)
+            self._wishes.wait(now)
             self.state = _S.OFFERED
-            self._send(Signal(self._mine, self._made, offer=sdp, to=self._theirs if self._is_bound else ""))
+            self._send(Signal(self._mine, self._local, offer=sdp, to=self._theirs if self._is_bound else ""))
             self._say_candidates(sdp)
         else:
             self._local = self._taken
@@ -301,7 +282,7 @@ class Negotiation:
             self.state = _S.ANSWERING
             self._out.append(MakeAnswer(self._next_number()))
         else:
-            self._offers_restart = False
+            self._wishes.offers_restart = False
             self._agreed(now)
 
     def failed(self, number: int, now: float) -> None:
@@ -318,7 +299,7 @@ class Negotiation:
         queued = self._queued
         self._open()
         self.state = _S.STABLE
-        self._is_needed = True
+        self._wishes.is_needed = True
         if queued is not None and not queued.to:
             self._queued = queued
         self._go_on(now)
@@ -349,17 +330,6 @@ class Negotiation:
     def _is_polite(self) -> bool:
         return self._is_greater if self.is_fixed == self._is_peer_fixed else self._is_peer_fixed
 
-    def _is_of_theirs(self, gen: int) -> bool:
-        return 0 < gen <= MOST_GENERATION and gen % 2 == self._is_greater
-
-    @property
-    def _known(self) -> int:
-        return max(self._made, self._heard)
-
-    def _next_generation(self) -> int:
-        after = max(self._known, self.generation) + 1
-        return after + 1 if self._is_of_theirs(after) else after
-
     def _next_number(self) -> int:
         self._number += 1
         return self._number
@@ -371,20 +341,18 @@ class Negotiation:
         queued, self._queued = self._queued, None
         if queued is not None:
             self._take(queued)
-        elif self._wants_restart and self._is_bound and self._is_peer_fixed and not self.is_fixed:
-            if self._asked < self._known:
+        elif self._wishes.wants_restart and self._is_bound and self._is_peer_fixed and not self.is_fixed:
+            if self._wishes.asked < self._offers.known:
                 self._ask(now)
-        elif self._is_needed or self._wants_restart:
+        elif self._wishes.is_any:
             self._offer()
 
     def _offer(self) -> None:
-        if self.state is _S.NEW or (self.is_fixed and self._wants_restart and self._is_bound):
+        if self.state is _S.NEW or (self.is_fixed and self._wishes.wants_restart and self._is_bound):
             self._open()
-        self._offers_restart = self._wants_restart and self._is_bound
-        self._is_needed = self._wants_restart = False
-        self._due, self._asked = None, -1
         self.state = _S.OFFERING
-        self._out.append(MakeOffer(self._next_number(), self._offers_restart))
+        restarts = self._wishes.offer(is_bound=self._is_bound)
+        self._out.append(MakeOffer(self._next_number(), restarts))
 
     def _offer_again(self) -> None:
         self._give_up_offer()
@@ -392,22 +360,22 @@ class Negotiation:
 
     def _give_up_offer(self) -> None:
         """What it was for is still needed."""
-        self._is_needed = True
-        self._wants_restart = self._wants_restart or self._offers_restart
-        self._offers_restart, self._local, self._due = False, 0, None
+        self._wishes.give_up_offer()
+        self._local = 0
         self._number += 1
 
     def _take(self, signal: Signal) -> None:
         if self.state is _S.NEW:
             self._open()
         self._is_bound, self._taken = True, signal.gen
-        self._due, self._asked = None, -1
+        self._wishes.rest()
         self.state = _S.TAKING
         self._out.append(Apply(self._next_number(), "offer", signal.offer))
 
     def _agreed(self, now: float) -> None:
         self.generation = self._taken
-        self._wait, self._failures = ANSWER_SECONDS, 0
+        self._failures = 0
+        self._wishes.agreed()
         self.state = _S.STABLE
         self._go_on(now)
 
@@ -416,16 +384,16 @@ class Negotiation:
         if self.state is _S.NEW:
             self._open()
             self.state = _S.STABLE
-        self._asked = self._known
-        self._due, self._wait = now + self._wait, min(2 * self._wait, LONGEST_ANSWER_SECONDS)
-        self._send(Signal(self._mine, self._asked, restart=True))
+        self._wishes.asked = self._offers.known
+        self._wishes.wait(now)
+        self._send(Signal(self._mine, self._offers.known, restart=True))
 
     def _meet(self, instance: str) -> bool:
         """The other side's peer connection is this one; whether it takes the place of another."""
         if instance == self._theirs:
             return False
         before, self._theirs = self._theirs, instance
-        self._heard = self._sent = 0
+        self._offers.meet_another()
         if before:
             self._past_is(before)
         if self._is_bound:
@@ -442,15 +410,15 @@ class Negotiation:
     def _open(self) -> None:
         self._drop()
         self._mine = self._new_instance()
-        self._wants_restart = self._offers_restart = False  # by this it is done
+        self._wishes.restarted()
         self._out.append(Open(self._mine))
 
     def _drop(self) -> None:
         """What belongs to our peer connection goes with it."""
         self._ours.clear()
-        self._queued, self._due, self._asked = None, None, -1
-        self._is_bound = False
-        self._taken = self._local = self._sent = 0
+        self._wishes.rest()
+        self._queued, self._is_bound = None, False
+        self._taken = self._local = self._offers.sent = 0
         self._number += 1
 
     def _end(self, reason: str) -> None:
