@@ -26,7 +26,7 @@ import { Subscription } from "./subscription.js";
 
 const FIRST_DELAY = 0.5;
 const LONGEST_DELAY = 30;
-/** A connection that lived this long, over however many wires, resets the backoff. */
+/** A connection that lived this long, over however many wires, resets the backoff; a shorter one leaves two attempts counted. */
 const STABLE_SECONDS = 3;
 /** For a wire to bring its connect result, and for a trial to be confirmed. */
 const TRIAL_SECONDS = 10;
@@ -227,7 +227,9 @@ export class Machine {
       return;
     }
     if (!this.token) this._forgetSession();
-    if (wasCurrent && this.state === "connected" && now - this._connectedAt >= STABLE_SECONDS) this._attempt = 0;
+    if (wasCurrent && this.state === "connected") {
+      this._attempt = now - this._connectedAt >= STABLE_SECONDS ? 0 : Math.min(this._attempt, 2);
+    }
     if (trial?.state === "trial" && code === SUPERSEDED) return; // the server has taken the new one; its answer comes
     if (trial) {
       this._change(trial.state === "opening" ? "opening" : "connecting", code, reason);

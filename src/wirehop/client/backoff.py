@@ -5,8 +5,10 @@ from collections.abc import Callable
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 STABLE_SECONDS = 3.0
-"""A connection that lived this long, over however many wires, resets the backoff: where the network blinks again and
-again, waits must not grow from one blink to the next."""
+"""A connection that lived this long, over however many wires, resets the backoff."""
+ATTEMPTS_AFTER_A_BLINK = 2
+"""A connection that lived shorter leaves at most so many attempts counted: where the network blinks again and again,
+waits must not grow from one blink to the next, but a server that takes clients in and falls over is not to be overrun."""
 
 
 class Backoff:
@@ -24,5 +26,4 @@ class Backoff:
 
     def lasted(self, seconds: float) -> None:
         """A connection has lived so long."""
-        if seconds >= STABLE_SECONDS:
-            self._attempt = 0
+        self._attempt = 0 if seconds >= STABLE_SECONDS else min(self._attempt, ATTEMPTS_AFTER_A_BLINK)

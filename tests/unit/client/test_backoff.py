@@ -23,3 +23,11 @@ def test_only_a_connection_that_lasted_begins_anew() -> None:
     assert backoff.next() == 2
     backoff.lasted(STABLE_SECONDS)
     assert backoff.next() == 1
+
+
+def test_a_network_that_blinks_does_not_make_the_waits_grow() -> None:
+    backoff = Backoff(lambda: 1.0)
+    for _ in range(9):
+        assert max(backoff.next() for _ in range(2)) <= 8
+        backoff.lasted(STABLE_SECONDS / 2)
+    assert backoff.next() == 4
