@@ -8,7 +8,7 @@ STABLE_SECONDS = 3.0
 """A connection that lived this long, over however many wires, resets the backoff."""
 ATTEMPTS_AFTER_A_BLINK = 2
 """A connection that lived shorter leaves at most so many attempts counted: where the network blinks again and again,
-waits must not grow from one blink to the next, but a server that takes clients in and falls over is not to be overrun."""
+waits must not grow from one blink to the next, but a server that takes clients in and falls over is not overrun."""
 
 
 class Backoff:
