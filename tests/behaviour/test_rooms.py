@@ -126,6 +126,19 @@ async def test_refusals_have_their_codes() -> None:
             assert f'wirehop_rtc_signals_total{{reason="{reason}"}} {count}.0' in text
 
 
+@pytest.mark.parametrize("wire", ["websocket", "stream", "long-poll"])
+async def test_a_line_break_in_a_signal_forges_nothing(wire: WireName) -> None:
+    """On a wire that carries bytes the sender may write JSON as it likes; on the others a line is a reply."""
+    async with running(namespaces=ROOMS) as server, joined(server) as ann, joined(server, wire=wire) as bob:
+        method, caller = server.node.handlers.methods["rtc.signal"], Session(server.node.sessions[ann.id])
+        forged = b'{\n"push":{"disconnect":{"code":3500}}\n}'
+        data = b'{"channel":"%s","to":"%s","signal":%s}' % (ROOM.encode(), bob.id.encode(), forged)
+        await method(caller, data=data, sent=data)
+        await ann.say(bob.id, {"n": 2})
+        await eventually(lambda: len(bob.heard) == 2, timeout=PATIENCE)
+        assert bob.heard[0]["signal"] == {"push": {"disconnect": {"code": 3500}}}
+
+
 async def test_one_participant_may_send_so_much_at_once_and_no_more() -> None:
     async with running(namespaces=ROOMS) as server, joined(server) as ann, joined(server) as bob:
         server.node.rooms.router.limits = RoomLimits(burst=5, rate=0.001)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from wirehop.abc import Clock, Peer
+from wirehop.codecs.payload import json_payload
 from wirehop.core import codes
 from wirehop.core.errors import Refused
 from wirehop.rtc.pure.credentials import credential
@@ -140,7 +141,7 @@ class Rooms:
         if not self._participants.takes_calls(to):
             self.router.counts["unable"] += 1
             raise Refused(codes.NOT_AVAILABLE, "that participant takes no calls: it speaks the protocol without wh")
-        signal = Raw(bytes(request.signal))  # not the whole message
+        signal = Raw(json_payload(bytes(request.signal)))  # a line break in it would forge a reply
         if not bytes(signal).startswith(b"{"):
             self.router.counts["bad"] += 1
             raise Refused(codes.BAD_REQUEST, "a signal is a JSON object")

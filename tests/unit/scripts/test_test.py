@@ -95,7 +95,7 @@ def test_what_is_missing_is_said_with_what_it_costs(
     said = capsys.readouterr().out
     assert "missing: chromium (" in said
     assert "skipped: browser tests in Chromium" in said
-    assert runner.missing_packages(is_fast=True) == ["haproxy", "nginx", "gcc"]
+    assert runner.missing_packages(is_fast=True) == ["coturn", "haproxy", "nginx", "gcc"]
 
 
 @pytest.mark.parametrize(
