@@ -46,7 +46,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
 @click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="Of URL: certificates (PEM) to trust instead of the system's.")  # fmt: skip
 @click.option("--webrtc", is_flag=True,
-              help="Look at calls: the STUN and TURN servers that URL, or these settings, send participants to.")  # fmt: skip
+              help="Look at calls: the STUN and TURN servers that URL, or these settings, send people to.")  # fmt: skip
 @click.option("--channel", default=Sought(url="").channel, show_default=True, metavar="CHANNEL",
               help="With --webrtc: the room to ask for its ICE servers.")  # fmt: skip
 @click.option("--token", default="", metavar="TEXT", help="With --webrtc: token to join the room with.")

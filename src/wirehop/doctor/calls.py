@@ -192,11 +192,11 @@ class _Examination:
                 )
                 return Finding(name, "bad", seen, advice.CLOCK_AHEAD)
         if refused.expiry is None:
-            return Finding(name, "bad", "username or password is refused", advice.SECRET)
+            return Finding(name, "bad", "username or password is refused", advice.OTHER_KEY)
         seen = "they are refused, and not because of their time: the TURN server has another secret"
         if longer is None:
             seen = "they are refused: the TURN server has another secret, or its clock is ahead"
-        return Finding(name, "bad", seen, advice.SECRET)
+        return Finding(name, "bad", seen, advice.OTHER_KEY)
 
     async def _relay(self, server: IceServer, udp: IceServer | None) -> None:
         """What an allocation is good for."""

@@ -1,5 +1,5 @@
-"""Which STUN and TURN servers are meant, and with which credentials: given as an address, asked of a wirehop server as a
-participant would, or read from the settings.
+"""Which STUN and TURN servers are meant, and with which credentials: given as an address, or asked of a wirehop server
+as a participant would.
 
 It knows URLs and settings, and asks one wirehop server. It does not ask STUN and TURN servers.
 """

@@ -33,7 +33,7 @@ def examine_rtc(settings: Settings, *, is_running: bool = False) -> Iterator[Fin
     if rtc.secret:
         yield Finding("rtc-secret", "ok", "rtc.secret is set: every process and every start has the same")
     else:
-        yield Finding("rtc-secret", "warn", "rtc.secret is empty: a new one at each start", advice.SECRET_MISSING)
+        yield Finding("rtc-secret", "warn", "rtc.secret is empty: a new one at each start", advice.NEW_KEY)
     low, high = port_range(rtc.relay_ports) or (0, 0)
     announced = addresses(rtc.address) or ()
     relays = relay_addresses(host, announced)

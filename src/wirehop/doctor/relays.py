@@ -1,5 +1,5 @@
-"""What an allocation at a TURN server is good for: whether peers can be let in, whether two relayed addresses reach each
-other, and whether the network outside reaches one.
+"""What an allocation at a TURN server is good for: whether peers can be let in, whether two relayed addresses reach
+each other, and whether the network outside reaches one.
 
     permission   to one's own relayed address, as two participants need it who both have nothing but the relay
     hairpin      from one relayed address to another, and back

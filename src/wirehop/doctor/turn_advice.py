@@ -14,7 +14,7 @@ CLOCK_AHEAD: Final = (
     "set the TURN server's clock by NTP (timedatectl set-ntp true); a longer rtc.credential_age only hides it"
 )
 CLOCK_HERE: Final = "set the clock of this machine, or of the server that made the credentials, by NTP"
-SECRET: Final = (
+OTHER_KEY: Final = (
     "rtc.secret and coturn's static-auth-secret must be the same, letter by letter, with use-auth-secret and no "
     "lt-cred-mech users; with the embedded server every process needs the same rtc.secret. Restart both"
 )
@@ -80,7 +80,7 @@ MDNS: Final = (
     "two browsers of one network meet through STUN or TURN: it works, on a longer way"
 )
 PORTS_FEW: Final = "rtc.relay_ports with {need} ports at least, or rtc.allocations = {count}"
-SECRET_MISSING: Final = (
+NEW_KEY: Final = (
     "set rtc.secret (WIREHOP_RTC_SECRET; 16 characters or more): else each start and each process has its own, and "
     "credentials end with it"
 )

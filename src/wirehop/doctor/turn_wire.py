@@ -56,7 +56,8 @@ class TurnWire(asyncio.DatagramProtocol, asyncio.Protocol):
     async def ask(self, method: Method, attributes: Sequence[tuple[int, Value]] = ()) -> Message:
         """Ask and wait. Raises `AskError`."""
         number = self.machine.ask(method, attributes, self._loop.time())
-        answer = self._answers[number] = self._loop.create_future()
+        answer: asyncio.Future[Message] = self._loop.create_future()
+        self._answers[number] = answer
         self._drain()
         return await answer
 
@@ -205,8 +206,8 @@ async def dial(
         if wire == "udp":
             await loop.create_datagram_endpoint(lambda: made, remote_addr=(host, port))
         else:
-            name = {"server_hostname": host} if tls is not None else {}
-            await loop.create_connection(lambda: made, host, port, ssl=tls, **name)
+            name = None if tls is None else host
+            await loop.create_connection(lambda: made, host, port, ssl=tls, server_hostname=name)
     try:
         yield made
     finally:

@@ -1,4 +1,4 @@
-"""The client's side of STUN and TURN (RFC 8489, RFC 8656) as a machine: questions and time in, messages and answers out.
+"""The client's side of STUN and TURN (RFC 8489, RFC 8656) as a machine: questions and time in, messages out.
 
     number = client.ask(Method.ALLOCATE, [...], now)        client.received(message, now)
     client.send(peer, data)                                 client.tick(now), client.deadline()
