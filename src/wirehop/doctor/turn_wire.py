@@ -9,7 +9,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, cast
 
 from wirehop.rtc.pure.framing import BadFrame, Framing
 from wirehop.rtc.pure.stun import TRANSACTION_BYTES, Address, Attribute, Message, Method
@@ -97,8 +97,8 @@ class TurnWire(asyncio.DatagramProtocol, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is there."""
-        assert isinstance(transport, asyncio.Transport | asyncio.DatagramTransport)
-        self._transport = transport
+        # asyncio's datagram transports are no DatagramTransport before Python 3.13, so what was asked for decides.
+        self._transport = cast("asyncio.DatagramTransport | asyncio.Transport", transport)
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         """Of UDP."""
@@ -157,10 +157,10 @@ class TurnWire(asyncio.DatagramProtocol, asyncio.Protocol):
         self._timer = None if due is None else self._loop.call_at(due, self._tick)
 
     def _transmit(self, data: bytes) -> None:
-        if isinstance(self._transport, asyncio.DatagramTransport):
-            self._transport.sendto(data)
+        if self._framing is None:
+            cast("asyncio.DatagramTransport", self._transport).sendto(data)
         else:
-            self._transport.write(data)
+            cast("asyncio.Transport", self._transport).write(data)
 
     def _tick(self) -> None:
         self.machine.tick(self._loop.time())
