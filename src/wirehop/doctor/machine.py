@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wirehop.doctor.certificates import examine_files
 from wirehop.doctor.findings import Finding, Found
+from wirehop.doctor.machine_rtc import examine_rtc
 from wirehop.doctor.ports import holder, is_held, problem_of
 from wirehop.hosts.native import HostOptions
 from wirehop.settings.tree import Settings
@@ -46,6 +47,7 @@ def _findings(settings: Settings, connections: int) -> Iterator[Finding]:
         yield examine_files(server.certificate, server.private_key, datetime.now(UTC))
     else:
         yield Finding("tls", "ok", "no certificate is set: plain HTTP, for a proxy in front")
+    yield from examine_rtc(settings)
     yield descriptors(connections)
     yield uvloop(server.loop)
     yield io_uring()

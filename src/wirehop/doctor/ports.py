@@ -5,15 +5,18 @@ import os
 import socket
 
 
-def problem_of(host: str, port: int) -> OSError | None:
+def problem_of(host: str, port: int, *, kind: socket.SocketKind = socket.SOCK_STREAM) -> OSError | None:
     """Why nobody can listen there now; None where it is free (or `port` is 0). Nothing stays open."""
     if not port:
         return None
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)[
+            0
+        ]
         with socket.socket(family, kind, protocol) as each:
+            if kind == socket.SOCK_DGRAM:
+                each.bind(address)
+                return None
             if os.name == "posix":  # as asyncio does: what is in TIME_WAIT does not hold a port
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             each.bind(address)
