@@ -226,7 +226,7 @@ class Call:
             return None
         participant = self.participants[identity] = Participant(identity, setting)
         participant.introduce()
-        self._later(CALL_SECONDS, lambda: self.participants.get(identity) is participant and participant.call())
+        self._later(CALL_SECONDS, participant)
         self._tell(Joined(participant))
         return participant
 
@@ -312,10 +312,13 @@ class Call:
             except Exception:
                 log.exception("a callback of the application failed")
 
-    def _later(self, seconds: float, what: Callable[[], object]) -> None:
+    def _later(self, seconds: float, participant: Participant) -> None:
+        """Call it then, if it is still there."""
+
         def run() -> None:
             self._timers.discard(timer)
-            what()
+            if self.participants.get(participant.id) is participant:
+                participant.call()
 
         timer = self._loop.call_later(seconds, run)
         self._timers.add(timer)

@@ -3,11 +3,14 @@ frames and delays nobody."""
 
 import asyncio
 from collections import deque
+from typing import Any
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av import AudioFrame, VideoFrame
+from av.frame import Frame
 from av.packet import Packet
 
+Item = Frame | Packet[Any]
+"""Decoded, or encoded already."""
 WAITING = {"audio": 25, "video": 2}
 """Frames that wait in one outlet, by kind; the oldest gives way."""
 
@@ -70,11 +73,11 @@ class Outlet(MediaStreamTrack):
         super().__init__()
         self.kind = feed.kind
         self._feed = feed
-        self._frames: deque[AudioFrame | VideoFrame | Packet] = deque()
+        self._frames: deque[Item] = deque()
         self._news = asyncio.Event()
         self._is_over = feed.ended.is_set()
 
-    def put(self, frame: AudioFrame | VideoFrame | Packet) -> int:
+    def put(self, frame: Item) -> int:
         """Take it; how many were dropped for it."""
         self._frames.append(frame)
         self._news.set()
@@ -88,7 +91,7 @@ class Outlet(MediaStreamTrack):
         self._is_over = True
         self._news.set()
 
-    async def recv(self) -> AudioFrame | VideoFrame | Packet:
+    async def recv(self) -> Item:
         """The next frame. Raises `MediaStreamError` when there is none any more."""
         if self.readyState != "live":
             raise MediaStreamError

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CELLS_PER_ROW = 16
 CLOCK_BITS = 24
-CLOCK_SPAN = 2**CLOCK_BITS
+CLOCK_SPAN = 1 << CLOCK_BITS
 """Milliseconds after which the clock begins anew: 4.66 hours."""
 CHECK_BITS = 8
 _BLACK, _WHITE, _MIDDLE = 16, 235, 128
@@ -101,7 +101,7 @@ def _words(seconds: float) -> str:
 def read_clock(frame: "VideoFrame") -> int | None:
     """The clock of a test picture in milliseconds, modulo `CLOCK_SPAN`; None where there is none that can be read."""
     plane = frame.reformat(format="gray").planes[0] if frame.format.name != "yuv420p" else frame.planes[0]
-    data, line_size = memoryview(plane), plane.line_size  # type: ignore[arg-type]
+    data, line_size = memoryview(plane), plane.line_size
     side = frame.width / CELLS_PER_ROW
     code = 0
     for cell in range(CLOCK_BITS + CHECK_BITS):
@@ -109,7 +109,7 @@ def read_clock(frame: "VideoFrame") -> int | None:
         y, x = int((row + 0.5) * side), int((column + 0.5) * side)
         if y >= frame.height:
             return None
-        code |= (data[y * line_size + x] > _MIDDLE) << cell
+        code |= int(data[y * line_size + x] > _MIDDLE) << cell
     stamp, check = code % CLOCK_SPAN, code >> CLOCK_BITS
     return stamp if check == checksum(stamp) else None
 

@@ -6,6 +6,7 @@ left out where nothing came.
 """
 
 import asyncio
+import itertools
 import logging
 import queue
 import threading
@@ -73,7 +74,7 @@ class Recording:
                 self.frames += 1
             except (OSError, av.FFmpegError, ValueError) as error:
                 self.error = str(error)
-                log.error("%s is not written any more: %s", self.path, error)  # noqa: TRY400 - the reason is enough
+                log.error("%s is not written any more: %s", self.path, error)
         if writer is not None:
             try:
                 writer.close()
@@ -153,7 +154,7 @@ def _fitting(frame: VideoFrame, width: int, height: int) -> Graph:
         graph.add("format", "yuv420p"),
         graph.add("buffersink"),
     ]
-    for first, second in zip(steps, steps[1:], strict=False):
+    for first, second in itertools.pairwise(steps):
         first.link_to(second)
     graph.configure()
     return graph

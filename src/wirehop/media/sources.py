@@ -11,7 +11,7 @@ from array import array
 from fractions import Fraction
 from math import pi, sin
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiortc.contrib.media import MediaPlayer
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -154,7 +154,3 @@ class _Tone(_Paced):
 
 def _fitted(data: bytes, size: int) -> bytes:
     return data if len(data) == size else data[:size].ljust(size, b"\0")
-
-
-Frame = Any
-"""An `av.VideoFrame` or `av.AudioFrame`."""
