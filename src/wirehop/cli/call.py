@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -26,9 +26,9 @@ DEVICES = ("/dev/video", "video=")
     "--publish",
     metavar="WHAT",
     default="",
-    help="`test` (a moving clock and a tone), a file, or a camera: /dev/video0.",
+    help="`test` (a clock that moves, a tone), a file, or a camera: /dev/video0.",
 )
-@click.option("--record", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="One file each, here.")
+@click.option("--record", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="A file each, here.")
 @click.option("--name", metavar="TEXT", default="", help="What others see.")
 @click.option("--relay", is_flag=True, help="Only by TURN: hides addresses, and tries the relay.")
 @click.option("--seconds", metavar="N", type=click.FloatRange(min=0), help="Leave after this time.")
@@ -50,7 +50,9 @@ def call(
     from wirehop.media.errors import check_installed
 
     check_installed()
-    asyncio.run(_call(room, url, token, publish, record, name=name, is_relay=relay, seconds=seconds))
+    asyncio.run(
+        _call(room, url, token, publish, record, name=name, policy="relay" if relay else "all", seconds=seconds)
+    )
 
 
 async def _call(
@@ -61,7 +63,7 @@ async def _call(
     record: Path | None,
     *,
     name: str,
-    is_relay: bool,
+    policy: Literal["all", "relay"],
     seconds: float | None,
 ) -> None:
     from wirehop.media import join
@@ -71,19 +73,18 @@ async def _call(
     with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C cancels, which leaves as well
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Client(url, token=token) as client:
-        policy = "relay" if is_relay else "all"
-        async with join(
-            client, room, publish=source, record=record, name=name, policy=policy, on_event=_show
-        ) as joined:
-            click.echo(f"in {room} as {joined.me}, with {len(joined.participants)} others")
-            waits = [asyncio.ensure_future(stop.wait())]
-            if publish and publish != TEST and record is None and seconds is None:
-                waits.append(asyncio.ensure_future(joined.published()))
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            for each in waits:
-                each.cancel()
-    for feed in joined.feeds:
+    async with (
+        Client(url, token=token) as client,
+        join(client, room, publish=source, record=record, name=name, policy=policy, on_event=_show) as here,
+    ):
+        click.echo(f"in {room} as {here.me}, with {len(here.participants)} others")
+        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(stop.wait())]
+        if publish and publish != TEST and record is None and seconds is None:
+            waits.append(asyncio.ensure_future(here.published()))
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+    for feed in here.feeds:
         click.echo(f"published {feed.kind}: {feed.frames} frames, {feed.dropped} dropped")
 
 

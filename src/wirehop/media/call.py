@@ -6,6 +6,7 @@ joined again.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Callable, Coroutine
@@ -38,6 +39,7 @@ WAITING_SIGNALS = 4096
 """Signals that the server has not taken yet; more are dropped, and counted."""
 GOODBYE_SECONDS = 2.0
 _NO_SUCH_PARTICIPANT = codes.UNKNOWN_CHANNEL.number
+_NO_ROOM = (codes.PERMISSION_DENIED.number, codes.METHOD_NOT_FOUND.number, codes.NOT_AVAILABLE.number)
 _SOURCES = {"audio": "microphone", "video": "camera"}
 _calls: "WeakKeyDictionary[Client, dict[str, Call]]" = WeakKeyDictionary()
 
@@ -170,11 +172,17 @@ class Call:
     # ---- who is here -----------------------------------------------------------------------------------------------
 
     def _subscribed(self, _: Subscribed) -> None:
-        if self.me != self._client.id and not self._is_over:
-            self._spawn(self._enter(self._client.id))
+        if not self._is_over:
+            self._spawn(self._enter())
 
-    async def _enter(self, me: str) -> None:
-        """We are in the room, as this participant."""
+    async def _enter(self) -> None:
+        """We are in the room. With the session that we were in it before nothing changes."""
+        if not self._client.id:
+            with contextlib.suppress(ClientError):
+                await self._client.presence(self.room)  # whoever has an answer is connected
+        me = self._client.id
+        if me in ("", self.me) or self._is_over:
+            return
         self.me = me
         await asyncio.gather(*(self._gone(identity) for identity in list(self.participants)))
         info: dict[str, Any] = {"sources": {_SOURCES[feed.kind]: "on" for feed in self.feeds}}
@@ -192,6 +200,9 @@ class Call:
             self._fail(NotInRoom(f"{self.room}: {error.reason}", error.code))
             return
         except MediaError as error:
+            if error.code in _NO_ROOM:
+                self._fail(NotInRoom(f"{self.room}: {error.reason}", error.code))
+                return
             self._tell(Failed(None, error))  # without servers those nearby can still be reached
         if self.me != me or self._is_over:
             return

@@ -3,13 +3,13 @@ frames and delays nobody."""
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.frame import Frame
 from av.packet import Packet
 
-Item = Frame | Packet[Any]
+Item: TypeAlias = "Frame | Packet[Any]"
 """Decoded, or encoded already."""
 WAITING = {"audio": 25, "video": 2}
 """Frames that wait in one outlet, by kind; the oldest gives way."""

@@ -19,8 +19,8 @@ from av import AudioFrame, AudioResampler, VideoFrame
 from av.filter import Graph
 
 log = logging.getLogger("wirehop.media")
-WAITING = 100
-"""Frames that wait to be written; more are dropped."""
+WAITING, WAITING_PICTURES = 200, 25
+"""Frames that wait to be written, and how many of them may be pictures, which are large; more are dropped."""
 SAMPLE_RATE = 48_000
 AUDIO_BITS, VIDEO_BITS = 48_000, 1_000_000
 LARGEST_GAP = 0.2
@@ -31,13 +31,14 @@ class Recording:
     """`path` is made with the first frame; where it exists, a number is added. `frames` counts what was written,
     `dropped` what came faster than it could be, `error` says why nothing is written any more."""
 
-    def __init__(self, path: Path, *, width: int = 640, height: int = 480) -> None:
+    def __init__(self, path: Path, *, width: int = 640, height: int = 360) -> None:
         self.path = path
         self.frames = 0
         self.dropped = 0
         self.error = ""
         self._size = (width, height)
         self._waiting: queue.Queue[tuple[AudioFrame | VideoFrame, float] | None] = queue.Queue(WAITING)
+        self._places = threading.Semaphore(WAITING_PICTURES)
         self._thread: threading.Thread | None = None
 
     def take(self, frame: AudioFrame | VideoFrame, at: float) -> None:
@@ -45,10 +46,16 @@ class Recording:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
             self._thread.start()
+        is_picture = isinstance(frame, VideoFrame)
+        if is_picture and not self._places.acquire(blocking=False):
+            self.dropped += 1
+            return
         try:
             self._waiting.put_nowait((frame, at))
         except queue.Full:
             self.dropped += 1
+            if is_picture:
+                self._places.release()
 
     async def close(self) -> None:
         """Write what waits, and the file's end."""
@@ -63,6 +70,8 @@ class Recording:
     def _run(self) -> None:
         writer: _Writer | None = None
         while (item := self._waiting.get()) is not None:
+            if isinstance(item[0], VideoFrame):
+                self._places.release()
             if self.error:
                 self.dropped += 1
                 continue
@@ -93,7 +102,7 @@ class _Writer:
         self._video.width, self._video.height = size
         self._video.pix_fmt, self._video.bit_rate = "yuv420p", VIDEO_BITS
         self._video.codec_context.time_base = Fraction(1, 1000)
-        self._video.options = {"deadline": "realtime", "cpu-used": "8"}
+        self._video.options = {"deadline": "realtime", "cpu-used": "16"}
         self._audio: Any = self._container.add_stream("libopus", rate=SAMPLE_RATE, layout="stereo")
         self._audio.bit_rate = AUDIO_BITS
         self._resampler = AudioResampler(format="s16", layout="stereo", rate=SAMPLE_RATE, frame_size=960)
