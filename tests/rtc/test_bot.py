@@ -27,8 +27,7 @@ STOP_SECONDS = 20.0
 @pytest.fixture(scope="module")
 def server(namespace: Namespace, files: Path) -> Iterator[Server]:
     """In the namespace of browsers and driver, on each of its addresses."""
-    rooms = (*ROOM, "--namespace", "room.rtc=true")
-    with serving(namespace, PORT, "--host", "0.0.0.0", *rooms, log=files / "bot.log") as each:
+    with serving(namespace, PORT, "--host", "0.0.0.0", *ROOM, log=files / "bot.log") as each:
         yield each
 
 
@@ -43,7 +42,9 @@ class Bot:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        self.lines.extend(self.process.stdout)
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.append(line)  # at once: the test looks
 
     def said(self, words: str) -> int:
         """How many lines have these words."""
