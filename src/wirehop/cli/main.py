@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "serve": "Serve: the node of an application, or a server that stands alone.",
     "publish": "Publish to a channel.",
     "subscribe": "Show what is published to a channel, as it comes.",
+    "call": "Be in a call: publish a test picture, a file or a camera, and record the others.",
     "token": "Make a token, look at one, or make a secret.",
     "config": "Show each setting and where its value came from.",
     "bench": "Measure what this machine can do: fan-out, latency, connects, echo, memory.",
