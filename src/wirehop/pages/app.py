@@ -16,17 +16,6 @@ NAMESPACES = {
     "chat": Namespace(
         history_size=200, history_age=86_400, presence=True, join_leave=True, subscribe="anyone", publish="anyone"
     ),
-    "assist": Namespace(  # what happens in a session of remote assistance: its audit list and its chat
-        history_size=500,
-        history_age=86_400,
-        presence=True,
-        join_leave=True,
-        subscribe="anyone",
-        publish="anyone",
-    ),
-    "assist-live": Namespace(  # pointers, pens and input, while people have no connection of their own
-        history_size=256, history_age=30, subscribe="anyone", publish="anyone", publication_bytes=16_384
-    ),
     "typing": Namespace(delivery="signal", subscribe="anyone", publish="anyone"),
     "room": Namespace(
         history_size=200,
@@ -36,6 +25,18 @@ NAMESPACES = {
         rtc=True,
         subscribe="anyone",
         publish="anyone",
+    ),
+    "assist": Namespace(  # what happens in a session of remote assistance: its audit list and its chat
+        history_size=500,
+        history_age=86_400,
+        presence=True,
+        join_leave=True,
+        rtc=True,
+        subscribe="anyone",
+        publish="anyone",
+    ),
+    "assist-live": Namespace(  # pointers, pens and input, while people have no connection of their own
+        history_size=256, history_age=30, subscribe="anyone", publish="anyone", publication_bytes=16_384
     ),
     "monitor": Namespace(history_size=120, history_age=180, subscribe="anyone", publish="nobody"),
 }

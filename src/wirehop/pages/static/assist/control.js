@@ -66,7 +66,13 @@ export class Hands {
     for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => this.#up(event));
     stage.addEventListener("pointerleave", () => this.send({ kind: "pointer", gone: true }, { isSure: false }));
     stage.addEventListener("keydown", (event) => this.#key(event));
-    setInterval(() => this.#flush(), STROKE_EVERY);
+    this.timer = setInterval(() => this.#flush(), STROKE_EVERY);
+  }
+
+  close() {
+    clearInterval(this.timer);
+    clearTimeout(this.last);
+    this.send = () => {};
   }
 
   #place({ clientX, clientY }) {
