@@ -24,6 +24,11 @@ const surface = new Surface(page("surface"));
 const spelled = (code) => `${code.slice(0, 4)}-${code.slice(4)}`;
 const plain = (code) => code.toLowerCase().replace(/[^0-9a-z]/g, "");
 
+/** The page is being left or reloaded: its client closes, and the session does not end with that. */
+let isLeaving = false;
+addEventListener("pagehide", () => (isLeaving = true));
+addEventListener("pageshow", () => (isLeaving = false));
+
 const tab = {
   read() {
     try {
@@ -74,7 +79,7 @@ class Session {
     this.client = connect(SERVER, { wires: firstChoice(), data: { name }, context: breaks.context });
     page("transport").hidden = false;
     this.bar = mountTransportBar(page("transport"), this.client, { breaks });
-    this.client.on("state", ({ state, reason }) => state === "closed" && this.#isOver === false && this.over("The session has ended", reason));
+    this.client.on("state", ({ state, reason }) => state === "closed" && !isLeaving && this.over("The session has ended", reason));
     byTestId("end").onclick = () => this.end();
   }
 
