@@ -82,7 +82,9 @@ def test_pointer_pen_and_control(engine: str, meeting: Meet) -> None:
     helper.page.mouse.up()
     sharer.wait("document.querySelector('[data-testid=surface] [data-testid=stroke]')?.points.length >= 3")
     sharer.wait("!document.querySelector('[data-testid=stroke]')")
-    assert sharer.page.evaluate("document.querySelector('[data-testid=board]').dataset.lines") == "0", "a pen only points"
+    assert sharer.page.evaluate("document.querySelector('[data-testid=board]').dataset.lines") == "0", (
+        "a pen only points"
+    )
 
     # nothing lands without a grant, whatever the helper's page sends
     forged = "x => assist.lane.send({kind: 'input', grant: 'made-up', action: 'key', key: x})"
@@ -219,7 +221,9 @@ def test_a_moved_wire_and_a_lost_connection_of_their_own(meeting: Meet) -> None:
         assert side.page.evaluate("assist.bar.tally.doubled + assist.bar.tally.missing") == 0
     # without it everything goes by the server
     never = "Object.defineProperty(Object.getPrototypeOf(each), 'isOpen', {get: () => false})"
-    helper.page.evaluate(f"{{ const each = [...assist.room.participants.values()][0].channel('assist.sure'); {never}; }}")
+    helper.page.evaluate(
+        f"{{ const each = [...assist.room.participants.values()][0].channel('assist.sure'); {never}; }}"
+    )
     check_pointer(sharer, helper, "form-name")
     helper.press(sharer, "form-name")
     helper.page.keyboard.type("by the server")

@@ -1,8 +1,8 @@
 """Who may enter a session of remote assistance: whoever the person who shares says yes to.
 
 A session has a short *code*, to be said on the telephone, and a channel whose name nobody can guess. Who knows the code
-may ask; who shares is called with that and answers; only who was approved is told the channel. What happens in it is the
-channel's own business: its history is the audit list.
+may ask; who shares is called with that and answers; only who was approved is told the channel. What happens in it is
+the channel's own business: its history is the audit list.
 
     rpc `assist.open` {code, secret}  → {code, secret, channel}     a new session, or one's own again (after a reload)
     rpc `assist.ask` {code}           → {}                          the answer comes as a call of the server

@@ -16,8 +16,8 @@ const isPart = (value) => typeof value === "number" && value >= 0 && value <= 1;
 /** A hue that belongs to somebody. */
 export function hueOf(text) {
   let sum = 0;
-  for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) % 360;
-  return sum;
+  for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) % 100_003;
+  return Math.round(sum * 137.508) % 360; // neighbours are far from each other
 }
 
 export class Overlay {

@@ -19,7 +19,9 @@ export class Painter {
   start() {
     this.paint();
     this.#timer = setInterval(() => this.paint(), EVERY);
-    return this.canvas.captureStream(1000 / EVERY).getVideoTracks()[0];
+    const [track] = this.canvas.captureStream(1000 / EVERY).getVideoTracks();
+    track.contentHint = "text"; // sharp rather than smooth
+    return track;
   }
 
   stop() {
@@ -113,7 +115,7 @@ export class Painter {
 
   #text(text, { x, y, width, height }, style, inset, align = "start") {
     this.#font(style);
-    const lines = this.#wrapped(text, width - 2 * inset + 2);
+    const lines = this.#wrapped(text, width - 2 * inset + 4);
     const lineHeight = parseFloat(style.lineHeight) || 21;
     const first = y + height / 2 - ((lines.length - 1) * lineHeight) / 2;
     this.pen.textAlign = align;
@@ -121,7 +123,8 @@ export class Painter {
     this.pen.textAlign = "start";
   }
 
-  #font({ fontStyle, fontWeight, fontSize, fontFamily, color }) {
+  #font({ fontStyle, fontWeight, fontSize, fontFamily, letterSpacing, color }) {
+    this.pen.letterSpacing = letterSpacing === "normal" ? "0px" : letterSpacing;
     Object.assign(this.pen, { font: `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`, fillStyle: color, textBaseline: "middle" });
   }
 
