@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from wirehop.node import Client, Connecting, Node, User
+from wirehop.pages.assist import install_assistance
 from wirehop.pages.monitor import publish_server, publish_system
 from wirehop.settings.tree import Namespace, Settings
 
@@ -24,6 +25,18 @@ NAMESPACES = {
         rtc=True,
         subscribe="anyone",
         publish="anyone",
+    ),
+    "assist": Namespace(  # what happens in a session of remote assistance: its audit list and its chat
+        history_size=500,
+        history_age=86_400,
+        presence=True,
+        join_leave=True,
+        rtc=True,
+        subscribe="anyone",
+        publish="anyone",
+    ),
+    "assist-live": Namespace(  # pointers, pens and input, while people have no connection of their own
+        history_size=256, history_age=30, subscribe="anyone", publish="anyone", publication_bytes=16_384
     ),
     "monitor": Namespace(history_size=120, history_age=180, subscribe="anyone", publish="nobody"),
 }
@@ -55,6 +68,7 @@ def demo_node(settings: Settings) -> Node:
     async def echo(_client: Client, data: Any) -> object:
         return data
 
+    install_assistance(node)
     return node
 
 

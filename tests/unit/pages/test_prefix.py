@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 SITE = "http://localhost"
-PAGES = ("", "chat/", "monitor/", "admin/")
+PAGES = ("", "chat/", "monitor/", "admin/", "assist/")
 _IN_HTML = re.compile(r"""\s(?:href|src|action)=["']([^"'#]*)["']""")
 _IN_SCRIPT = re.compile(r"""(?:from|import)\s*\(?\s*["']([^"']+)["']|(?:fetch|EventSource)\(["'`]([^"'`$]*)""")
 _IN_STYLE = re.compile(r"""url\(["']?([^"')]+)""")
@@ -61,7 +61,7 @@ def test_every_address_in_the_pages_resolves_below_the_prefix_and_is_there(clien
             todo.append(urljoin(place, address).partition("?")[0])
     names = {urlsplit(each).path.removeprefix("/below/rt/") for each in seen}
     files = {each.relative_to(STATIC).as_posix() for each in STATIC.rglob("*") if each.is_file()}  # type: ignore[attr-defined]
-    files |= {"sdk/wirehop.js", "sdk/wirehop.shared.js"}
+    files |= {"sdk/wirehop.js", "sdk/wirehop.shared.js", "sdk/wirehop.rtc.js"}
     assert names == {each.removesuffix("index.html") for each in files}, "a file that no page leads to, or nothing"
 
 
