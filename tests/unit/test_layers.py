@@ -20,7 +20,6 @@ PURE = sorted(
     [
         *(SOURCE / "core").glob("*.py"),
         *(SOURCE / "codecs").glob("*.py"),
-        *(SOURCE / "rtc" / "pure").glob("*.py"),
         *(SOURCE / "client" / f"{name}.py" for name in CLIENT),
         *(SOURCE / "rtc" / "pure").glob("*.py"),
     ]
@@ -38,6 +37,7 @@ MAY_IMPORT = {
     "collections",
     "enum",
     "hashlib",
+    "heapq",
     "hmac",
     "ipaddress",
     "operator",
