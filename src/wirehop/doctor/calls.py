@@ -8,6 +8,8 @@ What cannot be looked at, because of something that was found before, is left ou
 """
 
 import asyncio
+import contextlib
+import os
 import ssl
 import time
 from collections.abc import Iterable
@@ -210,7 +212,8 @@ class _Examination:
                 if permission.verdict == "ok":
                     async with self._dial(server) as other:
                         self.tell(await examine_hairpin(wire, relay, other, timeout))
-                        await other.give_back()
+                        with contextlib.suppress(AskError):  # there may be none
+                            await other.give_back()
                 if udp is not None and self._has_stun:
                     self.tell(await examine_outside(wire, relay, (wire.server[0], udp.port), timeout))
                 await wire.give_back()
@@ -254,4 +257,11 @@ def _change_of(code: int) -> str:
 def _text(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer"
-    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+    if (
+        isinstance(error, OSError)
+        and error.errno is not None
+        and error.errno > 0
+        and not isinstance(error, ssl.SSLError)
+    ):
+        return os.strerror(error.errno)  # asyncio has words of its own
+    return str(error)

@@ -5,9 +5,11 @@ It knows URLs and settings, and asks one wirehop server. It does not ask STUN an
 """
 
 import asyncio
+import contextlib
 import re
 import ssl
 import time
+from ipaddress import ip_address
 from typing import Final
 
 import msgspec
@@ -21,6 +23,7 @@ from wirehop.doctor import turn_advice as advice
 from wirehop.doctor.connection import blind
 from wirehop.doctor.findings import Finding
 from wirehop.rtc.pure.credentials import credential, expiry_of
+from wirehop.rtc.pure.peers import PeerRules
 from wirehop.settings.check_rtc import COTURN, coturn_address
 from wirehop.settings.tree import Rtc
 
@@ -108,6 +111,8 @@ async def seek(sought: Sought) -> tuple[list[IceServer], list[Finding]]:
     `AddressError` for what is no URL."""
     if sought.url.startswith(("http:", "https:", "ws:", "wss:")):
         servers, finding = await _ask(sought)
+        if servers and (hidden := await _hidden(sought, servers)) is not None:
+            return servers, [finding, hidden]
         if not servers and sought.rtc.secret:
             address = read_address(sought.url)
             port = sought.rtc.port or address.port
@@ -184,6 +189,23 @@ async def _ask(sought: Sought) -> tuple[list[IceServer], Finding]:
         return [], Finding("ice-servers", "bad", "the server names no STUN or TURN server", advice.NO_ICE)
     names = ", ".join(dict.fromkeys(each.where for each in servers))
     return servers, _clock(servers, answer.ttl) or Finding("ice-servers", "ok", f"rtc.ice names {names}")
+
+
+async def _hidden(sought: Sought, servers: list[IceServer]) -> Finding | None:
+    """Where participants are sent to an address that only a network inside has."""
+    rules, host = PeerRules(), read_address(sought.url).host
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError:
+        return None
+    around = {rules.refusal(str(ip_address(str(address[0]).partition("%")[0]))) for *_, address in found}
+    for each in servers:
+        with contextlib.suppress(ValueError):  # a name
+            kind = rules.refusal(str(ip_address(each.host)))
+            if kind and kind not in around:
+                seen = f"participants are sent to {each.host} ({kind}), but the server is at {host}: nobody finds it"
+                return Finding("ice-address", "bad", seen, advice.ADDRESS)
+    return None
 
 
 def _clock(servers: list[IceServer], ttl: float) -> Finding | None:
