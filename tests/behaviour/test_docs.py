@@ -98,6 +98,7 @@ def test_the_page_of_the_protocol_names_every_address_of_it() -> None:
     assert [each for each in sorted(addresses) if each not in page] == []
 
 
+@pytest.mark.asyncio
 async def test_a_participant_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def seen(call: Call) -> None:
         others = call.participants
