@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from msgspec import structs
-from node_under_test import Server, running, settings
+from node_under_test import OPEN, Server, eventually, running, settings
 
+from wirehop.client import Client
+from wirehop.media import Call, TestPicture, join
 from wirehop.node import Node
 from wirehop.settings.tree import Api, Auth, Settings
 from wirehop.site import Site
@@ -31,6 +33,7 @@ BLOCKS = {
 SIGN, REVOKE = ("auth.md", 0), ("auth.md", 1)
 PUBLISH, FROM_A_THREAD = ("asgi.md", 0), ("asgi.md", 1)
 CENT = ("server-api.md", 0)
+BOT = ("rtc.md", 0)
 
 
 @pytest_asyncio.fixture
@@ -57,7 +60,7 @@ async def ran(code: CodeType, **names: Any) -> dict[str, Any]:
 
 
 def test_every_block_of_the_pages_is_run_here() -> None:
-    assert set(BLOCKS) == {SIGN, REVOKE, PUBLISH, FROM_A_THREAD, CENT}
+    assert set(BLOCKS) == {SIGN, REVOKE, PUBLISH, FROM_A_THREAD, CENT, BOT}
 
 
 @pytest.mark.asyncio
@@ -93,3 +96,23 @@ def test_the_page_of_the_protocol_names_every_address_of_it() -> None:
     addresses = {each for each in site._routes if each.startswith(("/connection/", "/emulation"))} - {DOCTOR_PATH}
     assert {"/connection/ticket", "/connection/login", "/connection/http_stream"} < addresses
     assert [each for each in sorted(addresses) if each not in page] == []
+
+
+@pytest.mark.asyncio
+async def test_a_participant_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def seen(call: Call) -> None:
+        others = call.participants
+        await eventually(lambda: any("camera" in each.tracks for each in others.values()), "a picture", timeout=30.0)
+
+    room = structs.replace(OPEN, rtc=True)
+    async with running(namespaces={"room": room}) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        async with Client(url) as client, join(client, "room:demo", publish=TestPicture(), name="ann"):
+            changes = (
+                ("http://127.0.0.1:8000", url),
+                ('"recordings"', "recordings"),
+                ("asyncio.sleep(10)", "seen(call)"),
+            )
+            await ran(compiled(BOT, *changes), recordings=tmp_path, seen=seen)
+    assert capsys.readouterr().out.startswith("ann {'")
+    assert (tmp_path / "ann.webm").exists()

@@ -75,7 +75,6 @@ class Outlet(MediaStreamTrack):
         self._feed = feed
         self._frames: deque[Item] = deque()
         self._news = asyncio.Event()
-        self._is_over = feed.ended.is_set()
 
     def put(self, frame: Item) -> int:
         """Take it; how many were dropped for it."""
@@ -88,7 +87,6 @@ class Outlet(MediaStreamTrack):
 
     def end(self) -> None:
         """No more will come."""
-        self._is_over = True
         self._news.set()
 
     async def recv(self) -> Item:
@@ -97,7 +95,7 @@ class Outlet(MediaStreamTrack):
             raise MediaStreamError
         self._feed.enter(self)
         while not self._frames:
-            if self._is_over:
+            if self._feed.ended.is_set():
                 self.stop()
                 raise MediaStreamError
             self._news.clear()
