@@ -37,7 +37,8 @@ class Side:
 
     def story(self) -> str:
         """What the page says, for a failure."""
-        return f"{self.failures}\n{self.page.inner_text('body')}"
+        states = "globalThis.assist && [assist.client.state, assist.client.id, assist.room?.state, assist.saved]"
+        return f"{self.failures}\n{self.page.evaluate(states)}\n{self.page.inner_text('body')}"
 
     def audit(self) -> list[str]:
         """The kinds of entries of the audit list, in their order."""
@@ -77,7 +78,7 @@ class Sharer(Side):
     def begin(self) -> str:
         """Begin a session; its code."""
         self.click("start-share")
-        self.part("surface").wait_for()
+        self.wait("document.querySelector('[data-testid=surface]').checkVisibility()")
         self.wait_audit("opened")
         return self.part("code").inner_text()
 
