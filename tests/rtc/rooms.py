@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from ..e2e.servers import until
 from .calls import BLUE, RED, RIG, Report, rate
 
-ROOM = ("--namespace", "room.subscribe=anyone", "--namespace", "room.presence=true", "--namespace",
-        "room.join_leave=true", "--auth-anonymous")  # fmt: skip
+ROOM = ("--namespace", "room.rtc=true", "--namespace", "room.subscribe=anyone", "--namespace", "room.presence=true",
+        "--namespace", "room.join_leave=true", "--auth-anonymous")  # fmt: skip
 GOAL_FIRST_FRAME, GOAL_RATE, GOAL_RECOVERY = 3.0, 15.0, 5.0
 """What is wanted. Seconds, frames per second, seconds. A busy machine is given more; the figures are printed."""
 PATIENCE = 3.0
