@@ -169,6 +169,12 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def _as_typed(program: str) -> str:
+    """A program of this repository, from its root; no machine's paths."""
+    path = Path(program).resolve()
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+
+
 def _output(*command: str) -> str:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
@@ -189,7 +195,7 @@ def facts(packages: Sequence[str]) -> dict[str, Any]:
     changed = _output("git", "status", "--porcelain", "--", "src", "bench")
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(sys.argv),
+        "command": " ".join((_as_typed(sys.argv[0]), *sys.argv[1:])),
         "commit": _output("git", "rev-parse", "--short=12", "HEAD") + ("-changed" if changed else ""),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
