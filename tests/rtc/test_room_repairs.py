@@ -1,4 +1,4 @@
-"""What a room in a browser does about itself: a new session, a direct way that dies, devices, and what pre-flight says."""
+"""What a room in a browser does about itself: a new session, a direct way that dies, devices, what pre-flight says."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_a_direct_way_that_dies_is_replaced_by_a_relay(
     until(lambda: one.path() == "direct", seconds=30, what=one.story())
     for way in ("--dport", "--sport"):  # all UDP that is not to or from the relay
         firewall.run(*f"iptables -w -A INPUT -p udp {way} 49152:49251 -j ACCEPT".split())
-    firewall.run(*"iptables -w -A INPUT -p udp -j DROP".split())
+    firewall.run("iptables", "-w", "-A", "INPUT", "-p", "udp", "-j", "DROP")
     for guest in (one, other):
         until(lambda guest=guest: guest.path() == "through TURN over TCP", seconds=60, what=guest.story())
     flows(one, other)
@@ -91,7 +91,9 @@ def test_an_ice_restart_is_no_new_connection(
     fragment = "/a=ice-ufrag:(.*)/.exec(before.currentRemoteDescription.sdp)[1]"
     old = page.evaluate(fragment)
     page.evaluate("[...room.participants.values()][0].restart()")
-    page.wait_for_function(f"old => {fragment} !== old && before.iceConnectionState !== 'checking'", arg=old, timeout=WAIT)
+    page.wait_for_function(
+        f"old => {fragment} !== old && before.iceConnectionState !== 'checking'", arg=old, timeout=WAIT
+    )
     flows(one, other)
     assert page.evaluate("[...room.participants.values()][0].connection === before"), one.story() + other.story()
     assert not page.evaluate("seen.error"), one.story()
@@ -212,7 +214,14 @@ def test_preflight_says_what_works_and_why_the_rest_does_not(
     is_ok, steps = results()
     found = {name: step["result"] for name, step in steps.items()}
     assert is_ok, steps
-    expected = {"ice-servers": "ok", "stun-udp": "ok", "turn-udp": "ok", "turn-tcp": "ok", "turn-tls": "skipped", "relay": "ok"}
+    expected = {
+        "ice-servers": "ok",
+        "stun-udp": "ok",
+        "turn-udp": "ok",
+        "turn-tcp": "ok",
+        "turn-tls": "skipped",
+        "relay": "ok",
+    }
     assert found == expected, steps
     assert "certificate" in steps["turn-tls"]["advice"]
     firewall.run(*f"iptables -w -A INPUT -p udp --dport {PORT} -j DROP".split())
