@@ -96,8 +96,8 @@ def test_mute_stops_sound_at_once_and_camera_off_shows_the_name(chromium: Browse
     check_tiles(ada, grace)
     before = ada.sent("audio")
     until(lambda: ada.sent("audio") > before, seconds=30, what="sound is sent")
-    ada.press("microphone")
     pressed = last_change = time.monotonic()
+    ada.press("microphone")
     count = ada.sent("audio")
     while time.monotonic() - last_change < 1.0 and time.monotonic() - pressed < 10:  # until it is silent for a second
         if (now := ada.sent("audio")) != count:
