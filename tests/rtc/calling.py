@@ -14,6 +14,17 @@ COLOUR = """video => {
     glass.drawImage(video, 0, 0);
     return [...glass.getImageData(video.videoWidth / 2, video.videoHeight * 0.93, 1, 1).data.slice(0, 3)];
 }"""
+PICTURES = """(video, wanted) => new Promise(done => {
+    let shown = 0;
+    const seen = () => {
+        if (++shown === wanted) done(shown);
+        else video.requestVideoFrameCallback(seen);
+    };
+    video.requestVideoFrameCallback(seen);
+    setTimeout(() => done(shown), 40000);
+})"""
+STORY = """video => [video.paused, video.readyState, video.videoWidth, video.currentTime,
+    ...(video.srcObject?.getTracks() ?? []).map(each => [each.kind, each.muted, each.readyState])]"""
 SENT = """async kind => {
     let sum = 0;
     for (const each of rig.connections)
@@ -60,17 +71,9 @@ class Caller:
 
     def watches(self, name: str, source: str = "camera") -> None:
         """Wait until ten more pictures of somebody were shown."""
-        self.wait(
-            """selector => {
-                const video = document.querySelector(selector);
-                if (!video) return false;
-                const shown = video.getVideoPlaybackQuality().totalVideoFrames;
-                video.before_ ??= shown;
-                return shown >= video.before_ + 10;
-            }""",
-            self.tile(name, source) + " video",
-        )
-        self.page.evaluate("selector => { delete document.querySelector(selector).before_; }", self.tile(name, source) + " video")
+        video = self.page.locator(self.tile(name, source) + " video")
+        shown = video.evaluate(PICTURES, 10)
+        assert shown == 10, f"{self.name} saw {shown} pictures of {name}: {video.evaluate(STORY)}"
 
     def colour(self, name: str, source: str = "camera") -> list[int]:
         """Of the band in somebody's picture."""
