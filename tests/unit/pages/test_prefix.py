@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 SITE = "http://localhost"
-PAGES = ("", "chat/", "monitor/", "admin/", "assist/")
+PAGES = ("", "chat/", "monitor/", "call/", "admin/", "assist/")
 _IN_HTML = re.compile(r"""\s(?:href|src|action)=["']([^"'#]*)["']""")
 _IN_SCRIPT = re.compile(r"""(?:from|import)\s*\(?\s*["']([^"']+)["']|(?:fetch|EventSource)\(["'`]([^"'`$]*)""")
 _IN_STYLE = re.compile(r"""url\(["']?([^"')]+)""")

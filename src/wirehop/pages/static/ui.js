@@ -37,6 +37,9 @@ export function randomId(bytes = 12) {
   return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Letters, digits, `-` and `_`: what is safe in a channel's name and readable in a link. */
+export const roomName = (text) => text.trim().toLowerCase().replace(/^#/, "").replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 40);
+
 /** localStorage that is allowed to be missing, full, or somebody else's. Values are JSON. */
 export const memory = {
   read(key, fallback) {

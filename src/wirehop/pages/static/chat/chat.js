@@ -3,8 +3,8 @@
 import { connect } from "../sdk/wirehop.js";
 import { Breaks } from "../breaks.js";
 import { firstChoice, mountTransportBar } from "../transport-bar.js";
-import { SERVER, byTestId, element, memory, mountState, randomId } from "../ui.js";
-import { MessageList } from "./messages.js";
+import { SERVER, byTestId, element, memory, mountState, randomId, roomName } from "../ui.js";
+import { MessageList, toMessage } from "./messages.js";
 import { People, Typing, avatar, nameOf, randomName } from "./people.js";
 
 const ROOMS = ["lobby", "random", "help"];
@@ -56,9 +56,6 @@ function openAnew() {
 
 let room = null;
 let followed = null; // its channel
-
-/** Letters, digits, `-` and `_`: what is safe in a channel's name and readable in a link. */
-const roomName = (text) => text.trim().toLowerCase().replace(/^#/, "").replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 40);
 
 function roomFromHash() {
   try {
@@ -153,20 +150,6 @@ addEventListener("hashchange", () => {
 });
 
 // ---- messages -------------------------------------------------------------------------------------------------------
-
-/** A publication as a message. Anybody may publish here by HTTP, so nothing about its shape is sure. */
-function toMessage({ data, info, offset, time }) {
-  const given = typeof data === "object" && data !== null ? data : { text: data };
-  const text = typeof given.text === "string" ? given.text : JSON.stringify(given.text ?? data);
-  const isWhole = typeof given.id === "string" && typeof given.text === "string";
-  return {
-    id: isWhole ? given.id : `offset-${offset}`,
-    name: String(given.name || (info ? nameOf(info) : "HTTP")).slice(0, 32),
-    text: text.slice(0, MAX_LENGTH),
-    at: Number.isFinite(given.at) ? given.at : time || Date.now(),
-    wire: typeof given.wire === "string" ? given.wire.slice(0, 20) : "HTTP",
-  };
-}
 
 function received(publication, { isLive }) {
   const message = toMessage(publication);

@@ -4,9 +4,10 @@
 // come back yet has none and stands at the end. Text of users goes only into text nodes.
 
 import { WIRE_LABELS, element } from "../ui.js";
-import { avatar, hue } from "./people.js";
+import { avatar, hue, nameOf } from "./people.js";
 
 const GROUP_MILLISECONDS = 5 * 60_000; // messages of one person closer than this share an avatar
+const MAX_LENGTH = 2000;
 const NEAR_END = 90; // pixels from the end that still count as being there
 const LINK = /https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]}]/g;
 const EMOJI_ONLY = /^(?=.*\p{Extended_Pictographic})(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}|\u200d|\ufe0f|\s){1,16}$/u;
@@ -18,6 +19,20 @@ const dayOf = (at) => new Date(at).toDateString();
 function dayName(at) {
   const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
   return days === 0 ? "Today" : days === 1 ? "Yesterday" : longDay.format(at);
+}
+
+/** A publication as a message. Anybody may publish here by HTTP, so nothing about its shape is sure. */
+export function toMessage({ data, info, offset, time }) {
+  const given = typeof data === "object" && data !== null ? data : { text: data };
+  const text = typeof given.text === "string" ? given.text : JSON.stringify(given.text ?? data);
+  const isWhole = typeof given.id === "string" && typeof given.text === "string";
+  return {
+    id: isWhole ? given.id : `offset-${offset}`,
+    name: String(given.name || (info ? nameOf(info) : "HTTP")).slice(0, 32),
+    text: text.slice(0, MAX_LENGTH),
+    at: Number.isFinite(given.at) ? given.at : time || Date.now(),
+    wire: typeof given.wire === "string" ? given.wire.slice(0, 20) : "HTTP",
+  };
 }
 
 /** Text with its links clickable. */
