@@ -126,7 +126,8 @@ def test_a_shared_screen_is_large_and_goes_again(chromium: Browser, lobby: Lobby
     ada.press("screen")
     grace.watches("Ada", "screen")
     widths = {source: grace.page.locator(grace.tile("Ada", source)).bounding_box() for source in ("screen", "camera")}
-    assert widths["screen"] and widths["camera"]
+    assert widths["screen"]
+    assert widths["camera"]
     assert widths["screen"]["width"] > 2 * widths["camera"]["width"]
     assert differ(grace.colour("Ada", "screen"), ada.colour("Ada", "screen")) < ALIKE
     ada.press("screen")

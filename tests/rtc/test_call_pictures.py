@@ -1,4 +1,4 @@
-"""Pictures of the call for the documentation; without WIREHOP_PICTURES=1 they go to a temporary place, and are looked at."""
+"""Pictures of the call for the documentation; without WIREHOP_PICTURES=1 they go to a temporary place."""
 
 from collections.abc import Iterator
 from pathlib import Path
