@@ -44,9 +44,10 @@ export class RtcError extends Error {
 export function refused(error: unknown, what: string): RtcError {
   const code = (error as { code?: unknown }).code;
   const number = typeof code === "number" ? code : 100;
-  const name =
-    number === 103 ? "NotInRoom" : number === 102 ? "NoSuchParticipant" : number === 106 ? "LimitExceeded" : "Signaling";
-  return new RtcError(name, `${what}: ${error instanceof Error ? error.message : String(error)}`, number);
+  const name = (
+    { 102: "NoSuchParticipant", 103: "NotInRoom", 104: "NotSupported", 106: "LimitExceeded", 108: "NotSupported" } as const
+  )[number];
+  return new RtcError(name ?? "Signaling", `${what}: ${error instanceof Error ? error.message : String(error)}`, number);
 }
 
 /** Why a device was not given (a `DOMException` of getUserMedia or getDisplayMedia). */

@@ -48,10 +48,10 @@ export class IceServers {
   async fresh(): Promise<void> {
     const age = this._now() - this._got;
     if (this._answer && age < this._answer.ttl * FRESH_UNTIL) return;
-    await this.fetch();
+    await this.fetch().catch(() => undefined);
   }
 
-  /** Ask for them. */
+  /** Ask for them. It fails where the channel is no room; other refusals are told, and it is tried again. */
   fetch(): Promise<void> {
     this._coming ??= this._fetch().finally(() => (this._coming = undefined));
     return this._coming;
@@ -70,11 +70,13 @@ export class IceServers {
       again = Math.max(Math.min(this._answer.ttl, LONGEST_SECONDS) * RENEW_AFTER, 1);
       this._told();
     } catch (error) {
-      this._failed(refused(error, "the server gives no ICE servers"));
+      const failure = refused(error, "the server gives no ICE servers");
+      this._failed(failure);
+      if (failure.name === "NotSupported") throw failure; // there are no calls here: asking again changes nothing
     }
     if ((this._timer as unknown) === -1) return;
     clearTimeout(this._timer);
-    this._timer = setTimeout(() => void this.fetch(), again * 1000);
+    this._timer = setTimeout(() => this.fetch().catch(() => undefined), again * 1000);
   }
 }
 

@@ -109,18 +109,20 @@ export class Room extends Emitter<RoomEvents> {
     listen(this._client, this.name, this);
     const channel = (this.channel = this._client.channel(this.name, { joinLeave: true }));
     return new Promise((done, fail) => {
+      const refuse = (error: RtcError) => {
+        fail(error);
+        this.leave();
+      };
       this._ends.push(
-        channel.on("subscribed", () => void this._subscribed().then(done)),
+        channel.on("subscribed", () => this._subscribed().then(done, refuse)),
         channel.on("unsubscribed", ({ code, reason }) => {
-          fail(new RtcError("NotInRoom", `${this.name}: ${reason || "unsubscribed"}`, code || 103));
-          this.leave();
+          refuse(new RtcError("NotInRoom", `${this.name}: ${reason || "unsubscribed"}`, code || 103));
         }),
         channel.on("join", (info) => this._join(info)),
         channel.on("leave", (info) => this._gone(info.client ?? "")),
         this._client.on("state", ({ state, code, reason }) => {
           if (state === "live") this.participants.forEach((each) => each.wake());
-          if (state === "closed") fail(new RtcError("Closed", reason, code));
-          if (state === "closed") this.leave();
+          if (state === "closed") refuse(new RtcError("Closed", reason, code));
           else if (state === "offline" && this.state === "joined") this._is("offline");
           else if (state === "live" && this.state === "offline") this._is("joined");
         }),
@@ -130,7 +132,7 @@ export class Room extends Emitter<RoomEvents> {
         setInterval(() => this._measure(), STATS_MILLISECONDS),
         setInterval(() => this._listen(), LEVEL_MILLISECONDS),
       );
-      if (channel.isLive) void this._subscribed().then(done);
+      if (channel.isLive) this._subscribed().then(done, refuse);
     });
   }
 
