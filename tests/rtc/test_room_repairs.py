@@ -1,4 +1,4 @@
-"""What a room in a browser does about itself: a new session, a direct way that dies, devices, and what pre-flight says."""
+"""What a room in a browser does about itself: a new session, a direct way that dies, devices, and pre-flight."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +30,11 @@ def firewall(namespace: Namespace) -> Iterator[Namespace]:
     """The namespace, whose filter rules are gone afterwards."""
     yield namespace
     namespace.run("iptables", "-w", "-F", "INPUT")
+
+
+def rule(namespace: Namespace, *words: str) -> None:
+    """What is done with UDP that comes in."""
+    namespace.run("iptables", "-w", "-A", "INPUT", "-p", "udp", *words)
 
 
 def two(enter_page: Enter, browsers: Browsers, namespace: Namespace, kinds: str, url: str) -> tuple[Guest, Guest]:
@@ -69,8 +74,8 @@ def test_a_direct_way_that_dies_is_replaced_by_a_relay(
     check_pictures(one, other)
     until(lambda: one.path() == "direct", seconds=30, what=one.story())
     for way in ("--dport", "--sport"):  # all UDP that is not to or from the relay
-        firewall.run(*f"iptables -w -A INPUT -p udp {way} 49152:49251 -j ACCEPT".split())
-    firewall.run(*"iptables -w -A INPUT -p udp -j DROP".split())
+        rule(firewall, way, "49152:49251", "-j", "ACCEPT")
+    rule(firewall, "-j", "DROP")
     for guest in (one, other):
         until(lambda guest=guest: guest.path() == "through TURN over TCP", seconds=60, what=guest.story())
     flows(one, other)
@@ -91,15 +96,18 @@ def test_an_ice_restart_is_no_new_connection(
     fragment = "/a=ice-ufrag:(.*)/.exec(before.currentRemoteDescription.sdp)[1]"
     old = page.evaluate(fragment)
     page.evaluate("[...room.participants.values()][0].restart()")
-    page.wait_for_function(f"old => {fragment} !== old && before.iceConnectionState !== 'checking'", arg=old, timeout=WAIT)
+    page.wait_for_function(
+        f"old => {fragment} !== old && before.iceConnectionState !== 'checking'", arg=old, timeout=WAIT
+    )
     flows(one, other)
     assert page.evaluate("[...room.participants.values()][0].connection === before"), one.story() + other.story()
     assert not page.evaluate("seen.error"), one.story()
 
 
 DEVICES = """async () => {
-    await room.local.setMicrophone(true);
-    await room.local.setCamera(true);
+    // `true` would leave the page's own tracks on
+    await room.local.setMicrophone({echoCancellation: true});
+    await room.local.setCamera({width: 320});
     window.camera = room.local.track("camera");
     window.told = [];
     room.local.on("changed", ({source, state, byUser}) => told.push([source, state, byUser]));
@@ -212,10 +220,17 @@ def test_preflight_says_what_works_and_why_the_rest_does_not(
     is_ok, steps = results()
     found = {name: step["result"] for name, step in steps.items()}
     assert is_ok, steps
-    expected = {"ice-servers": "ok", "stun-udp": "ok", "turn-udp": "ok", "turn-tcp": "ok", "turn-tls": "skipped", "relay": "ok"}
+    expected = {
+        "ice-servers": "ok",
+        "stun-udp": "ok",
+        "turn-udp": "ok",
+        "turn-tcp": "ok",
+        "turn-tls": "skipped",
+        "relay": "ok",
+    }
     assert found == expected, steps
     assert "certificate" in steps["turn-tls"]["advice"]
-    firewall.run(*f"iptables -w -A INPUT -p udp --dport {PORT} -j DROP".split())
+    rule(firewall, "--dport", str(PORT), "-j", "DROP")
     is_ok, steps = results()
     found = {name: step["result"] for name, step in steps.items()}
     assert found == {**expected, "stun-udp": "failed", "turn-udp": "failed"}, steps
