@@ -1,4 +1,4 @@
-"""What a room in a browser does about itself: a new session, a direct way that dies, devices, what pre-flight says."""
+"""What a room in a browser does about itself: a new session, a direct way that dies, devices, and pre-flight."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +30,11 @@ def firewall(namespace: Namespace) -> Iterator[Namespace]:
     """The namespace, whose filter rules are gone afterwards."""
     yield namespace
     namespace.run("iptables", "-w", "-F", "INPUT")
+
+
+def rule(namespace: Namespace, *words: str) -> None:
+    """What is done with UDP that comes in."""
+    namespace.run("iptables", "-w", "-A", "INPUT", "-p", "udp", *words)
 
 
 def two(enter_page: Enter, browsers: Browsers, namespace: Namespace, kinds: str, url: str) -> tuple[Guest, Guest]:
@@ -69,8 +74,8 @@ def test_a_direct_way_that_dies_is_replaced_by_a_relay(
     check_pictures(one, other)
     until(lambda: one.path() == "direct", seconds=30, what=one.story())
     for way in ("--dport", "--sport"):  # all UDP that is not to or from the relay
-        firewall.run(*f"iptables -w -A INPUT -p udp {way} 49152:49251 -j ACCEPT".split())
-    firewall.run("iptables", "-w", "-A", "INPUT", "-p", "udp", "-j", "DROP")
+        rule(firewall, way, "49152:49251", "-j", "ACCEPT")
+    rule(firewall, "-j", "DROP")
     for guest in (one, other):
         until(lambda guest=guest: guest.path() == "through TURN over TCP", seconds=60, what=guest.story())
     flows(one, other)
@@ -100,8 +105,9 @@ def test_an_ice_restart_is_no_new_connection(
 
 
 DEVICES = """async () => {
-    await room.local.setMicrophone(true);
-    await room.local.setCamera(true);
+    // `true` would leave the page's own tracks on
+    await room.local.setMicrophone({echoCancellation: true});
+    await room.local.setCamera({width: 320});
     window.camera = room.local.track("camera");
     window.told = [];
     room.local.on("changed", ({source, state, byUser}) => told.push([source, state, byUser]));
@@ -224,7 +230,7 @@ def test_preflight_says_what_works_and_why_the_rest_does_not(
     }
     assert found == expected, steps
     assert "certificate" in steps["turn-tls"]["advice"]
-    firewall.run(*f"iptables -w -A INPUT -p udp --dport {PORT} -j DROP".split())
+    rule(firewall, "--dport", str(PORT), "-j", "DROP")
     is_ok, steps = results()
     found = {name: step["result"] for name, step in steps.items()}
     assert found == {**expected, "stun-udp": "failed", "turn-udp": "failed"}, steps

@@ -97,9 +97,11 @@ def test_its_types_are_right() -> None:
 @needs_node
 def test_a_page_that_uses_the_types_compiles(tmp_path: Path) -> None:
     """The joined declarations stand alone."""
-    shutil.copy(str(STATIC / "wirehop.d.ts"), tmp_path / "wirehop.d.ts")
+    for name in ("wirehop.d.ts", "wirehop.rtc.d.ts"):
+        shutil.copy(str(STATIC / name), tmp_path / name)
     (tmp_path / "page.ts").write_text(
         """import { connect, CommandError, type Publication } from "./wirehop.js";
+import { joinRoom, preflight, RtcError } from "./wirehop.rtc.js";
 const client = connect("https://example.org", { token: async () => "t", wires: ["websocket", "sse"], remember: true });
 connect("https://example.org", { shared: "ada" }).role satisfies "alone" | "leader" | "follower";
 const channel = client.channel<{ text: string }>("room", { joinLeave: true });
@@ -112,6 +114,20 @@ export async function read(): Promise<Publication<{ text: string }> | undefined>
     if (error instanceof CommandError) console.log(error.code);
   }
   return undefined;
+}
+export async function call(video: HTMLVideoElement): Promise<string | undefined> {
+  const room = await joinRoom(client, "room:demo", { audio: true, video: { width: 640 }, name: "ada" });
+  room.on("track", ({ participant, source, stream, muted }) => {
+    if (source === "camera" && !muted) video.srcObject = stream;
+    void participant.channel("chat", { reliable: false }).send("hello").catch((e: RtcError) => console.log(e.code));
+  });
+  // @ts-expect-error there is no such source
+  room.local.track("webcam");
+  await room.local.shareScreen({ audio: true });
+  const { ok, steps } = await preflight(client, "room:mine");
+  console.log(ok, steps.map(({ name, result, advice }) => `${name} ${result} ${advice}`));
+  room.channel.on("publication", (p) => console.log(p.offset));
+  return [...room.participants.values()][0]?.path?.words;
 }
 """
     )
