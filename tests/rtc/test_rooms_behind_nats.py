@@ -21,6 +21,7 @@ PLAIN_PORT, TLS_PORT = 3478, 443
 SECONDS = 30.0
 EMBEDDED = ("--rtc-turn", "embedded", "--rtc-allow-peers", "198.51.100.0/24")
 COTURN = ("--rtc-turn", f"coturn://{RELAY}:{PLAIN_PORT}")
+COTURN_ON_443 = ("--rtc-turn", f"coturn://{RELAY}:{TLS_PORT}")  # where it takes connections without TLS too
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +34,16 @@ def tls(certificate: tuple[Path, Path]) -> tuple[str, ...]:
 def site(
     request: pytest.FixtureRequest, lab: NatLab, files: Path, turn: TurnServer, tls: tuple[str, ...]
 ) -> Iterator[str]:
-    """The URL of a server: `plain` and `tls` with the embedded TURN, `coturn` with TLS and that."""
+    """The URL of a server: `plain` and `tls` have the embedded TURN, the others have TLS and coturn."""
     common = ("--host", SERVER, "--rtc-secret", SECRET, *ROOM)
     special = {
         "plain": (PLAIN_PORT, EMBEDDED),
         "tls": (TLS_PORT, (*EMBEDDED, *tls)),
         "coturn": (TLS_PORT, (*COTURN, *tls)),
+        "coturn on 443": (TLS_PORT, (*COTURN_ON_443, *tls)),
     }
     port, arguments = special[request.param]
-    with serving(lab.public, port, *common, *arguments, log=files / f"{request.param}-nats.log"):
+    with serving(lab.public, port, *common, *arguments, log=files / f"{request.param} behind nats.log"):
         yield f"http://{SERVER}:{port}" if request.param == "plain" else f"https://{SERVER}:{port}"
 
 
@@ -55,6 +57,7 @@ MATRIX: list[tuple[str, Kind, Kind, str, str]] = [
     ("coturn", "cone", "cone", "direct", ""),
     ("coturn", "symmetric", "symmetric", "through TURN over UDP", ""),
     ("coturn", "udp blocked", "cone", "through TURN over TCP", "relay/tcp"),
+    ("coturn on 443", "only 443", "cone", "through TURN over TCP", "relay/tcp"),
 ]
 
 
