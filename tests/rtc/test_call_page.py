@@ -16,7 +16,7 @@ from .sites import serving
 PORT = 8010
 ALIKE = 70  # of 255: what coding does to a plain colour
 MUTE_GOAL, MUTE_SECONDS = 0.5, 2.0
-NAMES = ("Ada", "Grace", "Linus", "Margaret")
+NAMES = ("Ada", "Barbara", "Joan", "Margaret")
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,13 @@ def check_tiles(*callers: Caller) -> None:
 @pytest.mark.parametrize("pair", ["chromium-chromium", "chromium-firefox"])
 def test_two_see_each_other_and_how(pair: str, browsers: Browsers, chromium: Browser, lobby: Lobby) -> None:
     second = browsers.firefox() if pair.endswith("firefox") else chromium
-    ada, grace = lobby(chromium, "Ada", pair), lobby(second, "Grace", pair)
+    ada, barbara = lobby(chromium, "Ada", pair), lobby(second, "Barbara", pair)
     ada.join()
     assert ada.page.get_by_test_id("alone").is_visible()
-    grace.join()
-    check_tiles(ada, grace)
+    barbara.join()
+    check_tiles(ada, barbara)
     assert ada.page.get_by_test_id("alone").is_hidden()
-    for caller in (ada, grace):
+    for caller in (ada, barbara):
         caller.press("figures")
         until(lambda caller=caller: caller.figure("dtls") == "connected", seconds=30, what="the state of DTLS")
         until(lambda caller=caller: caller.figure("path") == "direct", seconds=30, what="the path in words")
@@ -90,10 +90,10 @@ def _cipher(caller: Caller) -> str:
 
 
 def test_mute_stops_sound_at_once_and_camera_off_shows_the_name(chromium: Browser, lobby: Lobby) -> None:
-    ada, grace = lobby(chromium, "Ada", "buttons"), lobby(chromium, "Grace", "buttons")
+    ada, barbara = lobby(chromium, "Ada", "buttons"), lobby(chromium, "Barbara", "buttons")
     ada.join()
-    grace.join()
-    check_tiles(ada, grace)
+    barbara.join()
+    check_tiles(ada, barbara)
     before = ada.sent("audio")
     until(lambda: ada.sent("audio") > before, seconds=30, what="sound is sent")
     pressed = last_change = time.monotonic()
@@ -105,50 +105,52 @@ def test_mute_stops_sound_at_once_and_camera_off_shows_the_name(chromium: Browse
         time.sleep(0.05)
     print(f"the last packet of sound {last_change - pressed:.2f} s after muting (goal {MUTE_GOAL} s)")
     assert last_change - pressed < MUTE_SECONDS
-    grace.sees("Ada", muted="true")
+    barbara.sees("Ada", muted="true")
     ada.page.keyboard.press("m")
-    grace.sees("Ada", muted="false")
+    barbara.sees("Ada", muted="false")
     until(lambda: ada.sent("audio") > count, seconds=30, what="sound is sent again")
 
     ada.press("camera")
-    grace.sees("Ada", picture="false")
-    assert grace.page.locator(grace.tile("Ada") + " .avatar").is_visible()
+    barbara.sees("Ada", picture="false")
+    assert barbara.page.locator(barbara.tile("Ada") + " .avatar").is_visible()
     ada.press("camera")
-    grace.sees("Ada", picture="true")
-    grace.watches("Ada")
+    barbara.sees("Ada", picture="true")
+    barbara.watches("Ada")
 
 
 def test_a_shared_screen_is_large_and_goes_again(chromium: Browser, lobby: Lobby) -> None:
-    ada, grace = lobby(chromium, "Ada", "screens"), lobby(chromium, "Grace", "screens")
+    ada, barbara = lobby(chromium, "Ada", "screens"), lobby(chromium, "Barbara", "screens")
     ada.join()
-    grace.join()
-    check_tiles(ada, grace)
+    barbara.join()
+    check_tiles(ada, barbara)
     ada.press("screen")
-    grace.watches("Ada", "screen")
-    widths = {source: grace.page.locator(grace.tile("Ada", source)).bounding_box() for source in ("screen", "camera")}
+    barbara.watches("Ada", "screen")
+    widths = {
+        source: barbara.page.locator(barbara.tile("Ada", source)).bounding_box() for source in ("screen", "camera")
+    }
     assert widths["screen"]
     assert widths["camera"]
     assert widths["screen"]["width"] > 2 * widths["camera"]["width"]
-    assert differ(grace.colour("Ada", "screen"), ada.colour("Ada", "screen")) < ALIKE
+    assert differ(barbara.colour("Ada", "screen"), ada.colour("Ada", "screen")) < ALIKE
     ada.press("screen")
-    grace.misses("Ada", "screen")
-    grace.watches("Ada")
+    barbara.misses("Ada", "screen")
+    barbara.watches("Ada")
 
 
 def test_chat_is_the_history_of_the_room(chromium: Browser, lobby: Lobby) -> None:
-    ada, grace = lobby(chromium, "Ada", "talk"), lobby(chromium, "Grace", "talk")
+    ada, barbara = lobby(chromium, "Ada", "talk"), lobby(chromium, "Barbara", "talk")
     ada.join()
     ada.press("chat")
     ada.page.get_by_test_id("message-input").fill("Who is late?")
     ada.page.keyboard.press("Enter")
     ada.wait("document.querySelector('.message.own[data-state=sent]')")
-    grace.join()
-    grace.press("chat")
-    grace.wait("[...document.querySelectorAll('.message .text')].some(each => each.textContent === 'Who is late?')")
-    grace.press("chat")
+    barbara.join()
+    barbara.press("chat")
+    barbara.wait("[...document.querySelectorAll('.message .text')].some(each => each.textContent === 'Who is late?')")
+    barbara.press("chat")
     ada.page.get_by_test_id("message-input").fill("There you are")
     ada.press("send")
-    grace.wait("document.querySelector('[data-testid=chat]').dataset.unread === '1'")
+    barbara.wait("document.querySelector('[data-testid=chat]').dataset.unread === '1'")
 
 
 def test_four_and_who_leaves_and_comes_back(chromium: Browser, lobby: Lobby) -> None:
@@ -166,22 +168,22 @@ def test_four_and_who_leaves_and_comes_back(chromium: Browser, lobby: Lobby) -> 
 
 
 def test_the_wire_moves_and_the_call_goes_on(chromium: Browser, lobby: Lobby) -> None:
-    ada, grace = lobby(chromium, "Ada", "moved", wire="websocket"), lobby(chromium, "Grace", "moved")
+    ada, barbara = lobby(chromium, "Ada", "moved", wire="websocket"), lobby(chromium, "Barbara", "moved")
     ada.join()
-    grace.join()
-    check_tiles(ada, grace)
+    barbara.join()
+    check_tiles(ada, barbara)
     ada.page.locator("[data-testid=wire-sse]").click()
     ada.wait("document.querySelector('[data-testid=transport]').dataset.wire === 'sse'")
-    grace.watches("Ada")
-    ada.watches("Grace")
+    barbara.watches("Ada")
+    ada.watches("Barbara")
     ada.press("microphone")  # what is said now goes by the new wire
-    grace.sees("Ada", muted="true", state="connected")
+    barbara.sees("Ada", muted="true", state="connected")
 
 
 def test_the_lobby_says_who_is_there_and_whether_it_can_work(chromium: Browser, lobby: Lobby) -> None:
-    ada, grace = lobby(chromium, "Ada", "early"), lobby(chromium, "Grace", "early")
+    ada, barbara = lobby(chromium, "Ada", "early"), lobby(chromium, "Barbara", "early")
     ada.join()
-    grace.wait("document.querySelector('[data-testid=lobby-who]').textContent === 'Ada is in this room.'")
-    grace.press("preflight")
-    grace.wait("document.querySelector('[data-testid=preflight-steps]').dataset.result === 'ok'")
+    barbara.wait("document.querySelector('[data-testid=lobby-who]').textContent === 'Ada is in this room.'")
+    barbara.press("preflight")
+    barbara.wait("document.querySelector('[data-testid=preflight-steps]').dataset.result === 'ok'")
     assert ada.page.locator("[data-testid=tile]").count() == 1  # nobody saw somebody come

@@ -13,6 +13,7 @@ from .netns import Namespace
 from .sites import serving
 
 PORT = 8011
+MOST_BYTES = 220_000  # pictures of pictures
 NAMES = ("Maya Chen", "Jonas", "Priya Nair", "Tomas")
 
 
@@ -32,8 +33,7 @@ def show(caller: Caller, place: Path, name: str, size: dict[str, int], scheme: s
     look(caller.page, scheme)
     caller.page.bring_to_front()
     assert overflow(caller.page) <= 0
-    caller.page.wait_for_function("document.getAnimations().length === 0 || true")
-    take(caller.page, place, name, size)
+    take(caller.page, place, name, size, most_bytes=MOST_BYTES)
 
 
 def test_pictures_of_the_call(browsers: Browsers, namespace: Namespace, server: Server, place: Path) -> None:

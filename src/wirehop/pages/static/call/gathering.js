@@ -91,6 +91,7 @@ export class Gathering {
       stream: (camera ?? microphone)?.stream ?? null,
       hasPicture: !!camera,
       isMuted: !microphone || microphone.muted,
+      ...((!microphone || microphone.muted) && { isSpeaking: false }),
       network: { quality: state === "connected" ? quality(stats) : "unknown", figure: stats ? roundTripWords(stats) : "", title: networkWords(participant) },
     });
     if (screen) this.stage.show(screenOf(participant), { id, source: "screen", name, title: `${name}’s screen`, stream: screen.stream, hasPicture: true, isMuted: false, state });
