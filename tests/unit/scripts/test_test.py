@@ -48,11 +48,12 @@ def test_counts_are_added_over_files_and_expected_failures_kept_apart(runner: Mo
 
 
 def test_the_browser_tests_are_a_process_of_their_own(runner: ModuleType) -> None:
-    (name, command, _), (other_name, other_command, _) = runner.suites(["-x"], is_fast=False)
+    (name, command, report), *apart = runner.suites(["-x"], is_fast=False)
     assert name == "pytest"
-    assert command[-3:] == ["tests", "--ignore=tests/e2e", "-x"]
-    assert other_name == "pytest tests/e2e"
-    assert other_command[-2:] == ["tests/e2e", "-x"]
+    assert command[-4:] == ["tests", "--ignore=tests/e2e", "--ignore=tests/rtc", "-x"]
+    assert [name for name, _, _ in apart] == ["pytest tests/e2e", "pytest tests/rtc"]
+    assert [command[-2:] for _, command, _ in apart] == [["tests/e2e", "-x"], ["tests/rtc", "-x"]]
+    assert len({report, *(each for _, _, each in apart)}) == 3
 
 
 def test_fast_leaves_out_browsers_and_slow_tests(runner: ModuleType) -> None:
@@ -67,7 +68,7 @@ def test_paths_choose_the_suite(runner: ModuleType, tmp_path: Path, monkeypatch:
     path = "tests/test_it.py::test_a"
     ((_, command, _),) = runner.suites([path, "-k", "paths"], is_fast=False)
     assert "tests" not in command
-    assert command[-4:] == [path, "--ignore=tests/e2e", "-k", "paths"]
+    assert command[-5:] == [path, "--ignore=tests/e2e", "--ignore=tests/rtc", "-k", "paths"]
     ((name, command, _),) = runner.suites(["tests/e2e"], is_fast=False)
     assert name == "pytest tests/e2e"
     assert command[-1] == "tests/e2e"
