@@ -322,6 +322,28 @@ async def test_presence_waits_for_a_subscribe_whose_answer_was_lost(server: Serv
 
 
 @pytest.mark.parametrize("server", SETTINGS, indirect=True)
+@pytest.mark.parametrize("is_one_message", [True, False])
+@pytest.mark.parametrize("wire_kind", ["websocket", "sse", "stream"])
+async def test_a_goodbye_right_behind_the_confirmation_leaves_nothing(
+    server: Server, dial: Dial, wire_kind: str, is_one_message: bool
+) -> None:
+    first, second = dial("websocket"), dial(wire_kind)
+    said = (await begun(first))["wh"]
+    first.carrier.cut()
+    await eventually(lambda: server.node.resumption.waiting == 1)
+    await going_on(second, said["token"], {})
+    confirming = {"id": CONFIRM + 2, "ping": {}, "wh": {"attach": 2}}
+    bye = {"id": 1, "ping": {}, "wh": {"attach": 2, "bye": True}}
+    if is_one_message:
+        await second.post(confirming, bye)
+    else:
+        await second.post(confirming)
+        await second.post(bye)
+    await second.close()
+    await eventually(lambda: not server.leftovers().get("sessions"), "the session is forgotten")
+
+
+@pytest.mark.parametrize("server", SETTINGS, indirect=True)
 async def test_disconnect_reaches_who_waits_for_a_wire(server: Server, dial: Dial) -> None:
     @server.node.on_connect
     async def connect(connecting: Any) -> User:

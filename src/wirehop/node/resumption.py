@@ -144,12 +144,14 @@ class Resumption:
     def promoted(self, lasting: Lasting, driver: "Driver", *, detaches: bool) -> None:
         """The driver's wire is current now."""
         node = self._node
+        self._attach(lasting)
+        if driver.wire is None:
+            return  # its client said goodbye in the same breath: it is forgotten already
         self._inherit(lasting, driver)
         node.sessions.pop(driver.key, None)
         driver.key = lasting.resumable.client
         node.sessions[driver.key] = driver
         node.metrics.moves["moved" if not detaches else "came_back"] += 1
-        self._attach(lasting)
 
     def detached(self, lasting: Lasting) -> None:
         """It has no wire: it waits, unless too many do."""
