@@ -193,8 +193,12 @@ def test_aioice_relays_between_two_allocations(either: Turn, transport: str) -> 
         (to_anna, anna), (to_berta, berta) = ends
         at_anna, at_berta = to_anna.get_extra_info("sockname"), to_berta.get_extra_info("sockname")
         assert at_anna[0] == at_berta[0] == HOST
-        to_anna.sendto(b"who is there?", at_berta)  # binds a channel, which permits the way back
-        to_berta.sendto(b"berta", at_anna)
+        while (
+            anna.got.empty() or berta.got.empty()
+        ):  # what comes before the other side has bound its channel is dropped
+            to_anna.sendto(b"who is there?", at_berta)  # binds a channel, which permits the way back
+            to_berta.sendto(b"berta", at_anna)
+            await asyncio.sleep(0.05)
         for number in range(50):
             to_anna.sendto(b"%d" % number, at_berta)
         expected = {b"%d" % number for number in range(50)}
