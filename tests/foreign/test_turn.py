@@ -193,9 +193,7 @@ def test_aioice_relays_between_two_allocations(either: Turn, transport: str) -> 
         (to_anna, anna), (to_berta, berta) = ends
         at_anna, at_berta = to_anna.get_extra_info("sockname"), to_berta.get_extra_info("sockname")
         assert at_anna[0] == at_berta[0] == HOST
-        while (
-            anna.got.empty() or berta.got.empty()
-        ):  # what comes before the other side has bound its channel is dropped
+        while anna.got.empty() or berta.got.empty():  # without a permission it is dropped
             to_anna.sendto(b"who is there?", at_berta)  # binds a channel, which permits the way back
             to_berta.sendto(b"berta", at_anna)
             await asyncio.sleep(0.05)
