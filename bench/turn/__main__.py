@@ -1,6 +1,6 @@
 """What a relayed datagram costs: the embedded TURN server and coturn under the same load, in turn.
 
-    python -m bench.turn --json bench/results/turn.json         about five minutes; needs coturn and cc
+    python -m bench.turn --json bench/results/turn.json         about seven minutes; needs coturn and cc
     python -m bench.turn --quick                                a look
 
 Both hold the same allocations over UDP, each with one channel to a peer of its own; a C program sends ChannelData
@@ -96,6 +96,8 @@ def measure(servers: list[Held], loader: Path, given: argparse.Namespace) -> lis
 def load(loader: Path, server: Held, direction: str, rate: int, active: int, seconds: float) -> dict[str, Any]:
     """One run of the load generator."""
     pairs = server.pairs[:active]
+    for pair in pairs:
+        pair.refresh()
     clients, peers = [pair.client.fileno() for pair in pairs], [pair.peer.fileno() for pair in pairs]
     sources, targets = (clients, peers) if direction == "out" else (peers, clients)
     header = (CHANNEL.to_bytes(2, "big") + SIZE.to_bytes(2, "big")).hex()

@@ -30,6 +30,15 @@ class Pair:
     client: socket.socket
     peer: socket.socket
     relayed: Address
+    asker: "Asker"
+
+    def refresh(self) -> None:
+        """Bind the channel again: the permission that comes with it lasts 300 s (RFC 8656 section 9)."""
+        self.client.settimeout(5)
+        try:
+            self.asker.bind(self.peer)
+        finally:
+            self.client.setblocking(False)
 
 
 class Asker:
@@ -48,7 +57,7 @@ class Asker:
         for _ in range(3):
             transaction = os.urandom(12)
             self.sock.send(stun.encode(method, Kind.REQUEST, transaction, [*attributes, *self._signs], key=self._key))
-            answer = stun.decode(self.sock.recv(2048))
+            answer = stun.decode(self._received())
             if answer.kind == Kind.SUCCESS:
                 return answer
             error = answer.error()
@@ -56,6 +65,22 @@ class Asker:
                 raise RefusedError(f"{method.name}: {error}")
             self._sign(answer)
         raise RefusedError(f"{method.name}: {error}")
+
+    def _received(self) -> bytes:
+        """The next message; ChannelData of the load before is passed over."""
+        while (data := self.sock.recv(2048))[0] & 0xC0:
+            pass
+        return data
+
+    def bind(self, peer: socket.socket) -> None:
+        """The channel, to this peer."""
+        # An IPv4 address is masked with the magic cookie alone, so that any transaction id will do.
+        at = stun.write_address(peer.getsockname()[:2], bytes(12))
+        self.ask(
+            Method.CHANNEL_BIND,
+            (int(Attribute.CHANNEL_NUMBER), CHANNEL.to_bytes(2, "big") + b"\0\0"),
+            (int(Attribute.XOR_PEER_ADDRESS), at),
+        )
 
     def _sign(self, answer: Message) -> None:
         realm, nonce = answer.text(Attribute.REALM) or "", answer.value(Attribute.NONCE) or b""
@@ -75,19 +100,12 @@ def allocate(port: int, secret: str, number: int) -> Pair:
     relayed = answer.address(Attribute.XOR_RELAYED_ADDRESS)
     assert relayed is not None
     peer = _socket(PEER)
-    transaction = bytes(12)
-    at = stun.write_address(peer.getsockname()[:2], transaction)
-    # An IPv4 address is masked with the magic cookie alone, so that any transaction id will do.
-    asker.ask(
-        Method.CHANNEL_BIND,
-        (int(Attribute.CHANNEL_NUMBER), CHANNEL.to_bytes(2, "big") + b"\0\0"),
-        (int(Attribute.XOR_PEER_ADDRESS), at),
-    )
+    asker.bind(peer)
     peer.connect(relayed)
     for sock in (asker.sock, peer):
         sock.setblocking(False)
         os.set_inheritable(sock.fileno(), True)
-    return Pair(asker.sock, peer, relayed)
+    return Pair(asker.sock, peer, relayed, asker)
 
 
 def _socket(host: str = SERVER) -> socket.socket:
