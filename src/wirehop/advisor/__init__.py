@@ -1,0 +1,1 @@
+"""The advisor: which technique fits, reasoned from rules and measured figures."""
