@@ -16,6 +16,7 @@ from wirehop.version import __version__
 
 COMMANDS: Final = {
     "serve": "Serve: the node of an application, or a server that stands alone.",
+    "demo": "Show the demos in the browser: chat, calls, AI answers, markets, logs and others.",
     "publish": "Publish to a channel.",
     "subscribe": "Show what is published to a channel, as it comes.",
     "call": "Be in a call: publish a test picture, a file or a camera, and record the others.",

@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -11,8 +12,8 @@ from wirehop.doctor.ports import holder
 from wirehop.hosts.native import NativeServer
 from wirehop.logs import configure
 from wirehop.node.node import Node
-from wirehop.pages.app import demo_node, publish_monitor
-from wirehop.running import run_loop
+from wirehop.pages.app import DemoApp
+from wirehop.running import Background, run_loop
 from wirehop.running import serve as serve_node
 from wirehop.settings.flags import settings_options
 from wirehop.settings.load import Flags, load
@@ -32,11 +33,33 @@ def serve(flags: Flags, app: str | None) -> None:
     loaded = load(flags)
     settings = loaded.settings
     configure(settings.server.log_format, settings.server.log_level)
-    node = load_app(app, loaded) if app else demo_node(settings) if settings.dev else Node(settings)
+    if settings.dev and not app:
+        serve_demos(settings)
+        return
+    node = load_app(app, loaded) if app else Node(settings)
     settings = node.settings
     configure(settings.server.log_format, settings.server.log_level)  # again: an application may say it in its code
-    background = (publish_monitor,) if settings.dev and not app else ()
-    work = serve_node(node, started=lambda server: say_hello(server, settings), background=background)
+    start(node, settings, lambda server: say_hello(server, settings))
+
+
+def serve_demos(settings: Settings, opened: Callable[[str], None] | None = None) -> None:
+    """The demos. `opened` is told the address when the port is open."""
+    demos = DemoApp(settings)
+
+    def started(server: NativeServer) -> None:
+        say_hello(server, demos.node.settings)
+        demos.tools.url = address(server, settings, is_local=True)
+        if opened is not None:
+            opened(demos.tools.url)
+
+    start(demos.node, settings, started, (demos.run,))
+
+
+def start(
+    node: Node, settings: Settings, started: Callable[[NativeServer], None], background: tuple[Background, ...] = ()
+) -> None:
+    """Serve it until the process is told to stop. Raises `SettingsError`, which names who has the port."""
+    work = serve_node(node, started=started, background=background)
     try:
         run_loop(work, settings.server.loop)
     except SettingsError as error:
@@ -47,11 +70,21 @@ def serve(flags: Flags, app: str | None) -> None:
         raise SettingsError(f"{error}{by}; --port 0 takes a free one", key=error.key) from None
 
 
+def address(server: NativeServer, settings: Settings, *, is_local: bool = False) -> str:
+    """Where the server is; `is_local`: for who is on the same machine, where it listens on every address."""
+    host = settings.server.host
+    if is_local:
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to leave it
+    shown = f"[{host}]" if ":" in host else host
+    scheme = "https" if settings.server.certificate else "http"
+    return f"{scheme}://{shown}:{server.port}"
+
+
 def offers(url: str, settings: Settings) -> list[str]:
     """What is there, a line each: the wires, and the pages with their addresses."""
     lines = ["wires: " + ", ".join(name for name in WIRES if getattr(settings.transports, name))]
     if settings.dev:
-        lines.append(f"demos: {url}/chat/  {url}/monitor/")
+        lines.append(f"demos: {url}/")
     if settings.dev or settings.admin.password:
         lines.append(f"admin: {url}/admin/")
     return lines
@@ -59,10 +92,7 @@ def offers(url: str, settings: Settings) -> list[str]:
 
 def say_hello(server: NativeServer, settings: Settings) -> None:
     """Print where the server is and what it opens: a banner on a terminal, a line or two elsewhere."""
-    host = settings.server.host
-    shown = f"[{host}]" if ":" in host else host
-    scheme = "https" if settings.server.certificate else "http"
-    url = f"{scheme}://{shown}:{server.port}"
+    url = address(server, settings)
     if not sys.stdout.isatty():
         click.echo(f"wirehop {__version__} serving on {url}")
         if settings.dev:

@@ -9,6 +9,8 @@ from msgspec import Struct, structs
 
 from wirehop.node import Client, Connecting, Node, User
 from wirehop.pages.assist import install_assistance
+from wirehop.pages.demos import DEMOS
+from wirehop.pages.demos.tools import DemoTools
 from wirehop.pages.monitor import publish_server, publish_system
 from wirehop.settings.tree import Namespace, Settings
 
@@ -50,7 +52,24 @@ class Named(Struct):
 
 def demo_settings(settings: Settings) -> Settings:
     """The settings with the demos' namespaces, where they are not configured otherwise."""
-    return structs.replace(settings, namespaces={**NAMESPACES, **settings.namespaces})
+    of_demos = {name: namespace for demo in DEMOS for name, namespace in demo.namespaces.items()}
+    return structs.replace(settings, namespaces={**NAMESPACES, **of_demos, **settings.namespaces})
+
+
+class DemoApp:
+    """The node of the demos, and what they do by themselves."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.tools = DemoTools(DEMOS)
+        self.node = demo_node(settings)
+        self.tools.install(self.node)
+
+    async def run(self, node: Node) -> None:
+        """Feed the pages until cancelled."""
+        try:
+            await asyncio.gather(publish_monitor(node), *(demo.run(node) for demo in DEMOS if demo.run is not None))
+        finally:
+            await self.tools.close()
 
 
 def demo_node(settings: Settings) -> Node:
@@ -69,6 +88,8 @@ def demo_node(settings: Settings) -> Node:
         return data
 
     install_assistance(node)
+    for demo in DEMOS:
+        demo.install(node)
     return node
 
 

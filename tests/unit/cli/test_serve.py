@@ -12,7 +12,7 @@ URL = "http://127.0.0.1:8000"
 def test_in_development_every_wire_and_every_page_is_named() -> None:
     assert offers(URL, dev()) == [
         "wires: websocket, sse, stream, poll, jsonp, channels",
-        f"demos: {URL}/chat/  {URL}/monitor/",
+        f"demos: {URL}/",
         f"admin: {URL}/admin/",
     ]
 

@@ -1,0 +1,6 @@
+"""The demos that are more than a page: each is a module with its namespaces, its server side and its bots."""
+
+from wirehop.pages.demos.demo import Demo
+
+DEMOS: tuple[Demo, ...] = ()
+"""In the order of the gallery."""
