@@ -1,13 +1,14 @@
 """Browsers in network namespaces.
 
-One Playwright driver for all of them. It runs in the namespace in which it was started, and so does Firefox, to which
-it speaks over a port; Chromium, to which it speaks over pipes, can be in any namespace by way of a script that enters
-it first. The tests themselves stay outside.
+One Playwright driver for all of them, in a namespace of its own. Chromium, to which it speaks over pipes, can be in any
+other by way of a script that enters it first; for Firefox, to which it speaks over a port, such a script opens a passage
+as well (`passage`). The tests themselves stay outside.
 """
 
 import contextlib
 import os
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ PROGRAMS = {
 }
 NAME = "turn.test"
 """What Firefox resolves to the hermetic namespace's address: of `turns:` URLs it uses only those with a name."""
+PASSAGE = Path(__file__).with_name("passage.py")
 LAUNCH_MILLISECONDS = 90_000
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",  # namespaces need root, and root's Chromium has no sandbox
@@ -65,16 +67,14 @@ class Browsers:
         self._authority = authority
         self._directory = directory
         self._chromium: dict[str, Browser] = {}
-        self._firefox: BrowserContext | None = None
+        self._firefox: dict[str, BrowserContext] = {}
 
     def chromium_in(self, namespace: Namespace) -> Browser:
         """Chromium in this namespace. It trusts the run's authority."""
         if namespace.name not in self._chromium:
             program = _program(self._playwright.chromium.executable_path, "chromium")
             inner = ["env", f"HOME={self._authority.home()}", program]
-            wrapper = self._directory / f"chromium-{namespace.name}"
-            wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(namespace.command(*inner))} "$@"\n')
-            wrapper.chmod(0o755)
+            wrapper = self._script(f"chromium-{namespace.name}", namespace.command(*inner))
             self._chromium[namespace.name] = self._playwright.chromium.launch(
                 executable_path=wrapper, args=list(CHROMIUM_ARGUMENTS), timeout=LAUNCH_MILLISECONDS
             )
@@ -82,21 +82,41 @@ class Browsers:
 
     def firefox(self) -> BrowserContext:
         """Firefox in the driver's namespace, as one lasting context. It trusts the run's authority."""
-        if self._firefox is None:
-            bundled = self._playwright.firefox.executable_path
-            program = _program(bundled, "firefox")
-            self._firefox = self._playwright.firefox.launch_persistent_context(
-                self._authority.profile("firefox"),
-                executable_path=program,
-                channel=None if program == bundled else "moz-firefox",  # the system's speaks WebDriver BiDi
-                firefox_user_prefs=FIREFOX_PREFERENCES,
-                timeout=LAUNCH_MILLISECONDS,
-            )
-        return self._firefox
+        return self._firefox_as("firefox")
+
+    def firefox_in(self, namespace: Namespace) -> BrowserContext:
+        """Firefox in this namespace, as one lasting context. It trusts the run's authority."""
+        return self._firefox_as(namespace.name, namespace)
+
+    def _firefox_as(self, name: str, namespace: Namespace | None = None) -> BrowserContext:
+        if name in self._firefox:
+            return self._firefox[name]
+        bundled = self._playwright.firefox.executable_path
+        program = _program(bundled, "firefox")
+        started: str | Path = program
+        preferences = dict(FIREFOX_PREFERENCES)
+        if namespace is not None:
+            command = [sys.executable, str(PASSAGE), namespace.path, *namespace.command(program)]
+            started = self._script(f"firefox-{name}", command)
+            del preferences["network.dns.forceResolve"]
+        self._firefox[name] = self._playwright.firefox.launch_persistent_context(
+            self._authority.profile(name),
+            executable_path=started,
+            channel=None if program == bundled else "moz-firefox",  # the system's speaks WebDriver BiDi
+            firefox_user_prefs=preferences,
+            timeout=LAUNCH_MILLISECONDS,
+        )
+        return self._firefox[name]
+
+    def _script(self, name: str, command: list[str]) -> Path:
+        wrapper = self._directory / name
+        wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        wrapper.chmod(0o755)
+        return wrapper
 
     def close(self) -> None:
         """Close them all."""
-        for each in (*self._chromium.values(), *([self._firefox] if self._firefox else [])):
+        for each in (*self._chromium.values(), *self._firefox.values()):
             each.close()
 
 

@@ -22,7 +22,7 @@ from .browsers import Browsers, driver_in
 from .calls import BLUE, RED, Call, Peer, PlainCall, blank_page
 from .coturn import coturn
 from .link import Link
-from .natlab import RELAY, SERVER, NatLab, nat_lab
+from .natlab import RELAY, SERVER, TLS_RELAY, NatLab, nat_lab
 from .netns import Namespace, hermetic
 from .rooms import Enter, Guest, enter
 from .turnservers import TurnServer
@@ -52,8 +52,8 @@ def authority(files: Path) -> Authority:
 
 @pytest.fixture(scope="session")
 def certificate(authority: Authority) -> tuple[Path, Path]:
-    """For both public addresses of the lab."""
-    return authority.issue(SERVER, RELAY)
+    """For the public addresses of the lab."""
+    return authority.issue(SERVER, RELAY, TLS_RELAY)
 
 
 # ---- networks
@@ -92,6 +92,13 @@ def link(namespace: Namespace, far: Namespace) -> Iterator[Link]:
 def turn(lab: NatLab, files: Path, certificate: tuple[Path, Path]) -> Iterator[TurnServer]:
     """coturn on the lab's second public address."""
     with coturn(lab.public, RELAY, files, certificate=certificate, secret=SECRET) as each:
+        yield each
+
+
+@pytest.fixture(scope="session")
+def tls_turn(lab: NatLab, files: Path, certificate: tuple[Path, Path]) -> Iterator[TurnServer]:
+    """coturn on the lab's third public address, that takes TCP with TLS alone."""
+    with coturn(lab.public, TLS_RELAY, files, certificate=certificate, secret=SECRET, is_only_tls=True) as each:
         yield each
 
 

@@ -25,11 +25,17 @@ def why_not() -> str | None:
 
 @contextlib.contextmanager
 def coturn(
-    namespace: Namespace, address: str, directory: Path, *, certificate: tuple[Path, Path], secret: str
+    namespace: Namespace,
+    address: str,
+    directory: Path,
+    *,
+    certificate: tuple[Path, Path],
+    secret: str,
+    is_only_tls: bool = False,
 ) -> Iterator[TurnServer]:
     """Start it with the secret of time-limited credentials; stop it at the end. Its log is in the directory.
 
-    UDP and TCP are on port 3478, TLS on 443.
+    UDP and TCP are on port 3478, TLS on 443. `is_only_tls`: no TCP without TLS, on either port.
     """
     place = directory / f"coturn-{secrets.token_hex(4)}"
     place.mkdir()
@@ -40,12 +46,12 @@ def coturn(
         f"--listening-port={PORT}", f"--tls-listening-port={TLS_PORT}", f"--cert={chain}", f"--pkey={key}",
         "--min-port=49152", "--max-port=49999", "--realm=rig", "--fingerprint",
         "--use-auth-secret", f"--static-auth-secret={secret}",
-        f"--userdb={place / 'users'}", f"--pidfile={place / 'pid'}",
+        f"--userdb={place / 'users'}", f"--pidfile={place / 'pid'}", *(["--no-tcp"] if is_only_tls else []),
     ]  # fmt: skip
     with (place / "log").open("w") as log:
         process = namespace.popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     try:
-        for port in (PORT, TLS_PORT):
+        for port in (TLS_PORT,) if is_only_tls else (PORT, TLS_PORT):
             until(
                 lambda port=port: process.poll() is not None or listens(namespace, address, port),
                 seconds=START_SECONDS,

@@ -1,7 +1,7 @@
 """A public network with two clients, each behind a NAT of its own: what a call goes through in the world.
 
     left ── left's NAT ──┐
-                         ├── public (198.51.100.1 and .2: the server, STUN, TURN)
+                         ├── public (198.51.100.1 to .3: the server, STUN, TURN)
     right ── right's NAT ┘
 
 The NATs are Linux's, and behave as RFC 4787 names it. The kinds can be changed while the lab is up.
@@ -18,6 +18,8 @@ Kind = Literal["cone", "full", "symmetric", "udp blocked", "only 443"]
 SERVER = "198.51.100.1"
 RELAY = "198.51.100.2"
 """A second public address: for what wants port 443 too, and for the discovery of a NAT's kind."""
+TLS_RELAY = "198.51.100.3"
+"""A third: for what has nothing but TLS on port 443."""
 
 _NOWHERE = "198.51.100.254"
 _OUTWARD: dict[str, str] = {"udp blocked": "-p tcp", "only 443": "-p tcp --dport 443"}
@@ -104,6 +106,7 @@ def nat_lab() -> Iterator[NatLab]:
             "link add bridge type bridge",
             f"addr add {SERVER}/24 dev bridge",
             f"addr add {RELAY}/24 dev bridge",
+            f"addr add {TLS_RELAY}/24 dev bridge",
             "link set bridge up",
         )
         route_to_nowhere(public, _NOWHERE, "bridge")
