@@ -23,6 +23,27 @@ PICTURES = """(video, wanted) => new Promise(done => {
     video.requestVideoFrameCallback(seen);
     setTimeout(() => done(shown), 40000);
 })"""
+FIRST = """([name, limit]) => new Promise(done => {
+    const began = performance.now();
+    const look = () => {
+        const video = document.querySelector(`[data-testid=tile][data-name="${name}"][data-source=camera] video`);
+        const seconds = (performance.now() - began) / 1000;
+        if (video?.videoWidth) video.requestVideoFrameCallback(() => done((performance.now() - began) / 1000));
+        else if (seconds > limit) done(null);
+        else setTimeout(look, 20);
+    };
+    look();
+})"""
+RATE = """video => new Promise(done => {
+    let shown = 0;
+    const began = performance.now();
+    const seen = () => {
+        shown++;
+        video.requestVideoFrameCallback(seen);
+    };
+    video.requestVideoFrameCallback(seen);
+    setTimeout(() => done(shown / (performance.now() - began) * 1000), 2000);
+})"""
 STORY = """video => [video.paused, video.readyState, video.videoWidth, video.currentTime,
     ...(video.srcObject?.getTracks() ?? []).map(each => [each.kind, each.muted, each.readyState])]"""
 SENT = """async kind => {
@@ -74,6 +95,16 @@ class Caller:
         video = self.page.locator(self.tile(name, source) + " video")
         shown = video.evaluate(PICTURES, 10)
         assert shown == 10, f"{self.name} saw {shown} pictures of {name}: {video.evaluate(STORY)}"
+
+    def first_picture(self, name: str) -> float:
+        """Wait for somebody's first picture; the seconds that it took."""
+        found = self.page.evaluate(FIRST, [name, MILLISECONDS / 1000])
+        assert found is not None, f"{self.name} sees no picture of {name}"
+        return round(float(found), 2)
+
+    def rate(self, name: str) -> float:
+        """Pictures of somebody that are shown in a second."""
+        return round(float(self.page.locator(self.tile(name) + " video").evaluate(RATE)), 1)
 
     def colour(self, name: str, source: str = "camera") -> list[int]:
         """Of the band in somebody's picture."""

@@ -11,6 +11,7 @@ from ..e2e.servers import Server, until
 from .browsers import Browsers
 from .calling import Caller, Lobby, enter
 from .netns import Namespace
+from .rooms import GOAL_FIRST_FRAME, GOAL_RATE, PATIENCE
 from .sites import serving
 
 PORT = 8010
@@ -72,6 +73,12 @@ def test_two_see_each_other_and_how(pair: str, browsers: Browsers, chromium: Bro
     ada.join()
     assert ada.page.get_by_test_id("alone").is_visible()
     barbara.join()
+    both = ((ada, "Barbara"), (barbara, "Ada"))
+    seconds = [caller.first_picture(of) for caller, of in both]
+    rates = [caller.rate(of) for caller, of in both]
+    print(f"first picture {seconds} s after joining, frames/s {rates}", end="; ")
+    assert max(seconds) < PATIENCE * GOAL_FIRST_FRAME
+    assert min(rates) > GOAL_RATE / PATIENCE
     check_tiles(ada, barbara)
     assert ada.page.get_by_test_id("alone").is_hidden()
     for caller in (ada, barbara):

@@ -83,6 +83,40 @@ def test_a_direct_way_that_dies_is_replaced_by_a_relay(
     print(f"{kinds}: {repairs}")
 
 
+def test_what_fails_is_begun_anew_through_relays_alone(
+    browsers: Browsers, firewall: Namespace, files: Path, enter_page: Enter
+) -> None:
+    arguments = ("--host", "0.0.0.0", *ROOM, *TURN, "--no-rtc-tcp")  # nothing but UDP: restarts find no other way
+    with serving(firewall, PORT + 2, *arguments, log=files / "failed.log") as server:
+        one, other = two(enter_page, browsers, firewall, "chromium chromium", server.url)
+        join_both(one, other, "room:fails")
+        check_pictures(one, other)
+        old = "window.old = [...room.participants.values()][0].connection"
+        for guest in (one, other):
+            guest.page.evaluate(f"() => {{ {old} }}")
+        rule(firewall, "-j", "DROP")
+        repairs = "[...room.participants.values()][0].repairs"
+        begun = [guest.page.evaluate_handle("performance.now()") for guest in (one, other)]
+        one.page.wait_for_function(f"{repairs}.renewals > 0", timeout=90_000)
+        seconds = one.page.evaluate("begun => (performance.now() - begun) / 1000", begun[0])
+        firewall.run("iptables", "-w", "-F", "INPUT")
+        for way in ("--dport", "--sport"):  # the relay alone: a direct way would be found by another connection
+            rule(firewall, way, "49152:49251", "-j", "ACCEPT")
+            rule(firewall, way, str(PORT + 2), "-j", "ACCEPT")
+        rule(firewall, "-j", "DROP")
+        for guest in (one, other):
+            until(lambda guest=guest: guest.path() == "through TURN over UDP", seconds=90, what=guest.story())
+        flows(one, other)
+        policies = [
+            guest.page.evaluate("[...room.participants.values()][0].connection.getConfiguration().iceTransportPolicy")
+            for guest in (one, other)
+        ]
+        print(f"anew after {seconds:.1f} s, {[guest.page.evaluate(repairs) for guest in (one, other)]}, {policies}")
+        assert "relay" in policies
+        assert one.page.evaluate("[...room.participants.values()][0].connection !== old")
+        assert one.page.evaluate("old.connectionState") == "closed"
+
+
 @pytest.mark.parametrize("kind", ["chromium", "firefox"])
 def test_an_ice_restart_is_no_new_connection(
     kind: str, browsers: Browsers, namespace: Namespace, server: Server, enter_page: Enter

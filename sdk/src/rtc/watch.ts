@@ -2,6 +2,7 @@
  * What to do about a connection that does not connect, or breaks. Pure: states of ICE in, advice out.
  *
  *     disconnected, 1 s   → restart (fresh candidates over the same connection), again after 2, 4, … 30 s
+ *     disconnected still, after 3 restarts that both sides agreed on   → as failed: Chromium never says so itself
  *     failed              → anew (another connection, relayed only), again after 2, 4, … 30 s
  *     not connected 12 s after both sides agreed, or after checks began → as failed
  *
@@ -14,11 +15,13 @@ const PATIENCE_SECONDS = 1;
 const SECOND_WAITS = 1.5;
 const CONNECT_SECONDS = 12;
 const LONGEST_SECONDS = 30;
+const MOST_RESTARTS = 3;
 
 export class IceWatch {
   private _state: RTCIceConnectionState = "new";
   private _due: number | undefined;
   private _attempts = 0;
+  private _agreements = 0; // on restarts, since it was connected
 
   constructor(private readonly _isFirst: boolean) {}
 
@@ -32,13 +35,15 @@ export class IceWatch {
 
   /** Both sides have agreed on descriptions: from here on it should connect. */
   agreed(now: number): void {
-    if (!this.isConnected && this._state !== "disconnected") this._in(CONNECT_SECONDS, now);
+    if (this._state === "disconnected") this._agreements++;
+    else if (!this.isConnected) this._in(CONNECT_SECONDS, now);
   }
 
   /** ICE is in another state. `opened`: of a new connection. */
   changed(state: RTCIceConnectionState, now: number): void {
     const before = this._state;
     this._state = state;
+    if (state !== "disconnected") this._agreements = 0;
     if (this.isConnected) {
       this._due = undefined;
       this._attempts = 0;
@@ -58,7 +63,7 @@ export class IceWatch {
     if (this._due === undefined || now < this._due) return undefined;
     this._attempts++;
     this._in(this._backoff(), now);
-    return this._state === "disconnected" ? "restart" : "anew";
+    return this._state === "disconnected" && this._agreements < MOST_RESTARTS ? "restart" : "anew";
   }
 
   private _backoff(): number {

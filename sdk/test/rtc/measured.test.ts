@@ -169,6 +169,22 @@ describe("the watch over ICE", () => {
     expect(other.deadline()).toBe(14.5);
   });
 
+  it("takes what stays disconnected over three restarts that were agreed on for failed", () => {
+    const watch = new IceWatch(true);
+    watch.changed("connected", 0);
+    watch.changed("disconnected", 10);
+    const advice: unknown[] = [];
+    for (let count = 0; count < 6; count++) {
+      const at = watch.deadline()!;
+      advice.push(watch.tick(at));
+      if (count !== 1) watch.agreed(at + 0.1); // the second was not answered: nothing was tried
+    }
+    expect(advice).toEqual(["restart", "restart", "restart", "restart", "anew", "anew"]);
+    watch.changed("connected", 100);
+    watch.changed("disconnected", 110);
+    expect(watch.tick(watch.deadline()!)).toBe("restart");
+  });
+
   it("lets the first side go first", () => {
     const [first, second] = [new IceWatch(true), new IceWatch(false)];
     for (const each of [first, second]) each.changed("failed", 0);
