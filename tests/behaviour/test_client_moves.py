@@ -15,6 +15,7 @@ from wirehop.checker.proxy import ImpairingProxy
 from wirehop.client import Client, ClientState
 from wirehop.client.client import WireName
 from wirehop.client.outputs import Moved, PresenceChanged, Subscribed
+from wirehop.core.errors import Refused
 from wirehop.node import Client as Session
 
 pytestmark = pytest.mark.asyncio
@@ -245,3 +246,35 @@ async def test_a_client_that_closes_in_order_leaves_at_once() -> None:
             while len(server.node.resumption):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             assert not await server.node.presence("room")
+
+
+@pytest.mark.parametrize("closes_itself", [False, True])
+async def test_closing_does_not_wait_for_a_handler_of_calls(closes_itself: bool) -> None:
+    sessions: list[Session] = []
+    async with running(namespaces=EVERYONE) as server, asyncio.timeout(20):
+
+        @server.node.rpc("hello")
+        async def hello(session: Session, data: object) -> None:
+            sessions.append(session)
+
+        async with client_of(server, Told(), wire="websocket") as client:
+            asked, ended = asyncio.Event(), asyncio.Event()
+
+            @client.on_call("colour")
+            async def colour(data: Any) -> None:
+                asked.set()
+                try:
+                    if closes_itself:
+                        await client.close()
+                    else:
+                        await asyncio.Event().wait()
+                finally:
+                    ended.set()
+
+            await client.rpc("hello")
+            answer = asyncio.create_task(sessions[0].call("colour", "sky"))
+            await asked.wait()
+            await client.close()
+            await ended.wait()
+            with pytest.raises(Refused):
+                await answer

@@ -1,8 +1,8 @@
 """Browsers in network namespaces.
 
-One Playwright driver for all of them, in a namespace of its own. Chromium, to which it speaks over pipes, can be in any
-other by way of a script that enters it first; for Firefox, to which it speaks over a port, such a script opens a passage
-as well (`passage`). The tests themselves stay outside.
+One Playwright driver for all of them, in one namespace. Chromium, to which it speaks over pipes, can be in any other by
+way of a script that enters it first; for Firefox, to which it speaks over a port, such a script opens a passage as well
+(`passage`). The tests themselves stay outside.
 """
 
 import contextlib

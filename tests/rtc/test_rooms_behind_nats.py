@@ -55,7 +55,7 @@ def site(
 
 
 MATRIX: list[tuple[str, str, Kind, Kind, str, str]] = [
-    # browser at the left, site, left, right, the SDK's words at the left, the left candidate's kind where it has to be that
+    # browser at the left, site, left, right, the SDK's words at the left, the left candidate's kind where it matters
     ("chromium", "plain", "cone", "cone", "direct", ""),
     ("chromium", "plain", "symmetric", "symmetric", "through TURN over UDP", ""),
     ("chromium", "plain", "udp blocked", "cone", "through TURN over TCP", "relay/tcp"),

@@ -22,7 +22,7 @@ export interface PeerStats {
   /** Part of the packets that were lost on the way here, and (as the other side says) there: 0 to 1. */
   loss: number | undefined;
   lossOut: number | undefined;
-  /** Seconds; the worst of the tracks. */
+  /** Seconds; the worst of the tracks of which something came since the sample before. */
   jitter: number | undefined;
   /** Bits per second, media and data. */
   bitrateIn: number | undefined;
@@ -44,6 +44,8 @@ export interface PeerStats {
 export interface Sample {
   at: number;
   values: Record<"bytesIn" | "bytesOut" | "packetsIn" | "packetsOut" | "lost" | "decoded" | "encoded", number>;
+  /** Packets that came, by the id of the track's row. */
+  tracks: Map<string, number>;
   pair: string;
   stats: PeerStats;
 }
@@ -92,7 +94,7 @@ export function sample(report: Report, before: Sample | undefined): Sample {
     roundTrip: (pair?.currentRoundTripTime as number | undefined) ?? most(echoes, "roundTripTime"),
     loss: lossOf(values, before),
     lossOut: most(echoes, "fractionLost"),
-    jitter: most(inbound, "jitter"),
+    jitter: most(inbound.filter((row) => Number(row.packetsReceived) > (before?.tracks.get(row.id) ?? 0)), "jitter"),
     bitrateIn: times(8, rate("bytesIn")),
     bitrateOut: times(8, rate("bytesOut")),
     fpsIn: rate("decoded"),
@@ -106,7 +108,8 @@ export function sample(report: Report, before: Sample | undefined): Sample {
     dtls: transport?.dtlsState,
     srtpCipher: transport?.srtpCipher,
   };
-  return { at, values, pair: id, stats };
+  const tracks = new Map(inbound.map((row) => [row.id, Number(row.packetsReceived ?? 0)]));
+  return { at, values, tracks, pair: id, stats };
 }
 
 function pairOf(rows: Map<string, Row>, transport: Row | undefined): Row | undefined {

@@ -60,6 +60,16 @@ describe("statistics", () => {
     expect(sample(report(rows(4, "A")), first).stats.bitrateIn).toBeUndefined();
   });
 
+  it("take no jitter from a track of which nothing comes any more", () => {
+    const rows = (voice: number, camera: number): Rows => [
+      { id: "V", type: "inbound-rtp", timestamp: 0, kind: "audio", packetsReceived: voice, jitter: 0.002 },
+      { id: "C", type: "inbound-rtp", timestamp: 0, kind: "video", packetsReceived: camera, jitter: 0.09 },
+    ];
+    const first = sample(report(rows(10, 10)), undefined);
+    expect(first.stats.jitter).toBe(0.09);
+    expect(sample(report(rows(20, 10)), first).stats.jitter).toBe(0.002);
+  });
+
   it("of nothing are undefined, not 0", () => {
     const { stats } = sample(report([]), undefined);
     expect([stats.roundTrip, stats.loss, stats.bitrateIn, stats.local, stats.dtls]).toEqual(Array(5).fill(undefined));

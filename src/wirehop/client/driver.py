@@ -94,6 +94,7 @@ class Driver:
         self._calls: dict[int, asyncio.Future[ClientReply]] = {}
         self._wires: dict[int, _Wired] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._handling: set[asyncio.Task[None]] = set()  # of these: what runs the application's own code
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self._is_running = False
@@ -126,12 +127,15 @@ class Driver:
             await self._changed.wait()
 
     async def close(self) -> None:
-        """End for good; returns when the wire is closed."""
+        """End for good; returns when the wire is closed. Handlers that still run are cancelled."""
         self.is_closed_by_application = self.is_closed_by_application or self.state is not ClientState.CLOSED
         self._machine.close()
         self._run()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        current = asyncio.current_task()  # a handler may close its own client
+        for task in self._handling - {current}:
+            task.cancel()
+        if others := self._tasks - {current}:
+            await asyncio.wait(others)
 
     async def request(self, command: Command) -> ClientReply:
         """Ask, and wait for the answer. Raises `RequestFailed`."""
@@ -215,7 +219,7 @@ class Driver:
             case MessageArrived(data):
                 tell(self._on_message, bytes(data))
             case CallArrived():
-                self._spawn(self._answer(output))
+                self._handle(self._answer(output))
             case Moved(_, is_resumed):
                 self.moves += is_resumed
                 tell(self._on_moved, output)
@@ -227,7 +231,7 @@ class Driver:
                 self._changed.set()
             case RefreshWanted():
                 if self._fresh_token is not None:
-                    self._spawn(self._refresh(self._fresh_token))
+                    self._handle(self._refresh(self._fresh_token))
             case Subscribed() | Delivered() | PresenceChanged() | Unsubscribed():
                 self._subscribers.bring(output)
 
@@ -273,6 +277,11 @@ class Driver:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def _handle(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._spawn(work)
+        self._handling.add(task)
+        task.add_done_callback(self._handling.discard)
 
     def _drop(self, wire: int, *, is_bye: bool) -> None:
         """Close the wire; what it still says is not heard."""

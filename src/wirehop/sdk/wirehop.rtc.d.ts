@@ -480,7 +480,7 @@ interface PeerStats {
     /** Part of the packets that were lost on the way here, and (as the other side says) there: 0 to 1. */
     loss: number | undefined;
     lossOut: number | undefined;
-    /** Seconds; the worst of the tracks. */
+    /** Seconds; the worst of the tracks of which something came since the sample before. */
     jitter: number | undefined;
     /** Bits per second, media and data. */
     bitrateIn: number | undefined;
@@ -501,6 +501,8 @@ interface PeerStats {
 interface Sample {
     at: number;
     values: Record<"bytesIn" | "bytesOut" | "packetsIn" | "packetsOut" | "lost" | "decoded" | "encoded", number>;
+    /** Packets that came, by the id of the track's row. */
+    tracks: Map<string, number>;
     pair: string;
     stats: PeerStats;
 }
