@@ -50,6 +50,7 @@ def test_counts_are_added_over_files_and_expected_failures_kept_apart(runner: Mo
 def test_the_browser_tests_are_a_process_of_their_own(runner: ModuleType) -> None:
     (name, command, report), *apart = runner.suites(["-x"], is_fast=False)
     assert name == "pytest"
+    assert [runner.is_alone(suite) for suite in apart] == [False, True]
     assert command[-4:] == ["tests", "--ignore=tests/e2e", "--ignore=tests/rtc", "-x"]
     assert [name for name, _, _ in apart] == ["pytest tests/e2e", "pytest tests/rtc"]
     assert [command[-2:] for _, command, _ in apart] == [["tests/e2e", "-x"], ["tests/rtc", "-x"]]
@@ -166,3 +167,23 @@ def test_a_second_run_that_left_no_report_makes_nothing_better(runner: ModuleTyp
     counts.add_again(tmp_path / "gone.xml", runner.failures(report))
     assert str(counts) == "2 passed, 2 failed, 1 skipped"
     assert counts.unsteady == []
+
+
+def test_suites_beside_each_other_are_all_run_and_shown(
+    runner: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def suite(name: str, code: int) -> object:
+        # each goes on only when the other has begun: one after the other they would wait for ever
+        here, there = tmp_path / name, tmp_path / {"one": "two", "two": "one"}[name]
+        program = (
+            f"import pathlib, sys, time; pathlib.Path({str(here)!r}).touch()\n"
+            f"while not pathlib.Path({str(there)!r}).exists(): time.sleep(0.01)\n"
+            f"print('{name} was here'); sys.exit({code})"
+        )
+        return runner.Suite(name, [sys.executable, "-c", program], tmp_path / f"{name}.xml")
+
+    assert runner.run_beside([suite("one", 0), suite("two", 3)]) == [0, 3]
+    said = capfd.readouterr().out
+    assert "one was here" in said
+    assert "two was here" in said
+    assert "=== two: exit code 3" in said
