@@ -213,7 +213,8 @@ class Pipe:
         stall = None
         if (delay := self._fault(Delay)) is not None:
             self._count(delay.name)
-            lag = max(0.0, delay.seconds + (2 * self._random.random() - 1) * delay.jitter)
+            spread = (2 * self._random.random() - 1) * delay.jitter if delay.jitter else 0.0
+            lag = max(0.0, delay.seconds + spread)
             round_trip = 2 * delay.seconds
         sent = now
         if self._fault(Bandwidth) is not None:

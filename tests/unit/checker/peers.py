@@ -1,12 +1,20 @@
 """A server and clients of the impairing proxy, by hand: what tests of it are played with."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from wirehop.checker.proxy import ImpairingProxy
 
 SECONDS = 5.0
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that nobody tells of. The test around it has an end."""
+    while not condition():  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(0.002)
+
+
 PEERS: "list[Peer]" = []
 
 
@@ -63,12 +71,12 @@ class Backend:
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[tuple[Backend, ImpairingProxy]]:
+async def scene(seconds: float = SECONDS) -> AsyncIterator[tuple[Backend, ImpairingProxy]]:
     backend = Backend()
     server = await asyncio.start_server(backend.serve, "127.0.0.1", 0)
     proxy = ImpairingProxy("127.0.0.1", server.sockets[0].getsockname()[1], seed=1)
     try:
-        async with asyncio.timeout(SECONDS), proxy:
+        async with asyncio.timeout(seconds), proxy:
             yield backend, proxy
     finally:
         for peer in PEERS:
