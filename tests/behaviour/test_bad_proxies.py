@@ -69,6 +69,7 @@ async def test_an_idle_connection_is_cut_and_a_busy_one_is_not(node: Server, pro
     while b"tick" not in await busy.read():
         pass
     assert proxy.counts == {"idle connection cut": 1}
+    await idle.close()
     await busy.close()
 
 
