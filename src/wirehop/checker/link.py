@@ -47,7 +47,7 @@ def reset_on_close(writer: asyncio.StreamWriter | None) -> None:
     """RST instead of FIN."""
     kernel: socket.socket | None = None if writer is None else writer.get_extra_info("socket")
     if kernel is not None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # it is closed already (uvloop: a value that is none)
             kernel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
 
 

@@ -14,6 +14,7 @@ from wirehop.checker.traffic import Recorded, Recording
 Kind = Literal["http", "frame", "envelope", "payload", "other"]
 MOST_BYTES: Final = 8_192
 """Of one answer; a longer one is shown to there."""
+PUSH: Final = b'{"push"'
 NEAR: Final = 3
 """Pieces of the same direction that are joined before and behind the one that has the message."""
 
@@ -157,9 +158,19 @@ def _content(content: bytes, needle: bytes) -> Iterator[Part]:
     if start < 0 or not end:
         yield from _event(content, "other", "other messages")
         return
-    yield from _event(content[:start], "envelope", "what the protocol says about it")
+    first, last = _envelope(content, start, end)
+    yield from _event(content[:first], "other", "other messages")
+    yield from _event(content[first:start], "envelope", "what the protocol says about it")
     yield Part("payload", end - start, "what was published")
-    yield from _event(content[end:], "envelope", "what the protocol says about it")
+    yield from _event(content[end:last], "envelope", "what the protocol says about it")
+    yield from _event(content[last:], "other", "other messages")
+
+
+def _envelope(content: bytes, start: int, end: int) -> tuple[int, int]:
+    """From where to where the push around a payload goes: other pushes lie before and behind it."""
+    first = max(content.rfind(b"\n", 0, start) + 1, content.rfind(PUSH, 0, start), 0)
+    behind = [place for place in (content.find(b"\n", end), content.find(PUSH, end)) if place >= 0]
+    return first, min(behind, default=len(content))
 
 
 def _event(content: bytes, kind: Kind, what: str) -> Iterator[Part]:

@@ -130,14 +130,18 @@ class Lab:
         try:
             while True:
                 await asyncio.sleep(WATCH_SECONDS)
-                for id, page in list(self._pages.items()):  # noqa: A001 - the client's id
-                    if time.monotonic() - page.heard > IDLE_SECONDS:
-                        del self._pages[id]
-                        await page.close()
+                self.forget_idle()
         finally:
             for page in self._pages.values():
                 await page.close()
             self._pages.clear()
+
+    def forget_idle(self) -> None:
+        """Close the links of pages that are gone."""
+        for client, page in list(self._pages.items()):
+            if time.monotonic() - page.heard > IDLE_SECONDS:
+                del self._pages[client]
+                self._node.spawn(page.close())
 
     async def on_open(self, client: Client, wanted: Wanted) -> Opened:
         """Links of the page's own; those that it has already, if it asks again."""

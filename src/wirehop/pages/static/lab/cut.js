@@ -8,7 +8,9 @@ import { WIRES } from "./links.js";
 
 const EVERY = 50; // milliseconds between two messages
 const SHOW_EVERY = 200;
-const REST = 20_000; // milliseconds without news, after which what is missing is lost
+const REST = 5_000; // milliseconds without news, all being answered, after which what is missing is lost
+const MOST_BREAKS = 50;
+const GIVEN_UP = 120_000; // and without an answer
 const BREAKS = {
   drop: ["Drop", "every connection is reset"],
   tunnel: ["Tunnel, 10 s", "nothing passes, and comes late"],
@@ -111,14 +113,13 @@ class Cut {
   }
 
   async #break(what) {
-    const entry = { what, at: performance.now(), from: this.sent, received: 0, repeated: 0, back: 0 };
-    this.breaks.push(entry);
-    if (this.breaks.length > 50) this.breaks.shift();
     try {
       await this.links.break(what, what === "restart" ? [this.#client.id] : []);
     } catch (error) {
-      setText(this.state, error.message);
+      return setText(this.state, error.message);
     }
+    // from here on it is broken: what is sent now has to come through it
+    if (this.breaks.length < MOST_BREAKS) this.breaks.push({ what, at: performance.now(), from: this.sent, received: 0, repeated: 0, back: 0 });
     this.#show();
   }
 
@@ -146,7 +147,8 @@ class Cut {
   }
 
   #show() {
-    if (!this.isSending && !this.isAtRest && performance.now() - this.news > REST) this.#settle();
+    const quiet = performance.now() - this.news;
+    if (!this.isSending && !this.isAtRest && quiet > (this.#client?.synced && this.#client.state === "live" ? REST : GIVEN_UP)) this.#settle();
     const open = this.sent - this.received.size;
     const lost = this.isAtRest ? open : 0;
     setText(this.sentTile, this.sent.toLocaleString("en"));

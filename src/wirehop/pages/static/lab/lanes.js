@@ -1,5 +1,7 @@
 // The lanes of the race: every message a dot that comes in at the left and glides away; the later it was, the lower it lies.
 
+import { resolved } from "./colors.js";
+
 const SECONDS = 4; // that a dot is seen for
 const RADIUS = 3;
 const NEAR = 14; // pixels that a click may be off by
@@ -13,6 +15,11 @@ export class Lane {
   /** `picked(number)`: a dot was clicked. */
   constructor(canvas, color, picked) {
     Object.assign(this, { canvas, color });
+    this.restyle();
+    addEventListener("themechange", () => {
+      this.restyle();
+      this.draw();
+    });
     this.context = canvas.getContext("2d");
     canvas.addEventListener("click", ({ offsetX, offsetY }) => {
       const near = this.#nearest(offsetX, offsetY);
@@ -25,6 +32,11 @@ export class Lane {
   /** The newest dot; undefined for none. */
   get newest() {
     return this.#dots.at(-1)?.number;
+  }
+
+  restyle() {
+    this.dot = resolved(this.canvas, this.color);
+    this.soft = resolved(this.canvas, "--text-soft");
   }
 
   clear() {
@@ -96,9 +108,8 @@ export class Lane {
 
   draw() {
     const { context, canvas } = this;
-    const style = getComputedStyle(canvas);
     context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-    context.fillStyle = style.getPropertyValue(this.color) || style.color;
+    context.fillStyle = this.dot;
     const now = this.#now;
     for (let index = this.#dots.length - 1; index >= 0; index--) {
       const [x, y] = this.#place(this.#dots[index], now);
@@ -109,8 +120,8 @@ export class Lane {
       context.fill();
     }
     context.globalAlpha = 1;
-    context.fillStyle = style.getPropertyValue("--text-soft");
-    context.font = `11px ${style.fontFamily}`;
+    context.fillStyle = this.soft;
+    context.font = "11px system-ui, sans-serif";
     context.textAlign = "right";
     context.fillText(`${Math.round(this.#scale)} ms`, canvas.clientWidth - 4, canvas.clientHeight - 4);
   }

@@ -1,6 +1,8 @@
 // Two plots of latencies: how many were how quick (CDF), and when. Drawn whole, on canvas.
 
-const MARGIN = { top: 8, right: 10, bottom: 24, left: 44 };
+import { resolved } from "./colors.js";
+
+const MARGIN = { top: 10, right: 26, bottom: 24, left: 58 };
 
 function frame(canvas) {
   const ratio = devicePixelRatio || 1;
@@ -10,14 +12,13 @@ function frame(canvas) {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
-  const style = getComputedStyle(canvas);
-  context.font = `11px ${style.fontFamily}`;
-  return { context, style, width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
+  context.font = "11px system-ui, sans-serif";
+  return { context, color: (name) => resolved(canvas, name), width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
 }
 
-function axes({ context, style, width, height }, xs, ys) {
-  context.strokeStyle = style.getPropertyValue("--line");
-  context.fillStyle = style.getPropertyValue("--text-soft");
+function axes({ context, color, width, height }, xs, ys) {
+  context.strokeStyle = color("--line");
+  context.fillStyle = color("--text-soft");
   context.lineWidth = 1;
   for (const { at, text } of ys) {
     const y = MARGIN.top + height * (1 - at);
@@ -53,10 +54,10 @@ export function drawCdf(canvas, series) {
   const values = series.flatMap(({ samples }) => (samples.length ? extremes(samples) : []));
   if (!values.length) return;
   const scale = decades(values);
-  axes(plot, scale.marks, [0, 0.5, 0.9, 1].map((share) => ({ at: share, text: `${share * 100} %` })));
+  axes(plot, scale.marks, [0, 0.25, 0.5, 0.75, 1].map((share) => ({ at: share, text: `${share * 100} %` })));
   for (const { color, samples } of series) {
     const sorted = Float64Array.from(samples, ({ latency }) => latency).sort();
-    line(plot, color, sorted.length, (index) => [scale.place(sorted[index]), (index + 1) / sorted.length]);
+    line(plot, plot.color(color), sorted.length, (index) => [scale.place(sorted[index]), (index + 1) / sorted.length]);
   }
 }
 
@@ -68,7 +69,7 @@ export function drawTimes(canvas, series, count) {
   const scale = decades(values);
   axes(plot, [0, 0.5, 1].map((share) => ({ at: share, text: `no. ${Math.round(share * count)}` })), scale.marks);
   for (const { color, samples } of series) {
-    plot.context.fillStyle = plot.style.getPropertyValue(color);
+    plot.context.fillStyle = plot.color(color);
     plot.context.globalAlpha = 0.6;
     for (const { number, latency } of samples) {
       plot.context.fillRect(MARGIN.left + (plot.width * number) / count - 1, MARGIN.top + plot.height * (1 - scale.place(latency)) - 1, 2, 2);
@@ -87,8 +88,8 @@ function extremes(samples) {
   return [low, high];
 }
 
-function line({ context, style, width, height }, color, count, at) {
-  context.strokeStyle = style.getPropertyValue(color);
+function line({ context, width, height }, color, count, at) {
+  context.strokeStyle = color;
   context.lineWidth = 1.8;
   context.beginPath();
   for (let index = 0; index < count; index++) {

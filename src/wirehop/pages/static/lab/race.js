@@ -64,7 +64,7 @@ class Race {
     this.results = element("section", { className: "card panel", hidden: true }, element("div", { className: "panel-head" }, element("h2", {}, "Result"), element("span", { className: "note", dataset: { testid: "race-note" } })),
       element("div", { className: "table-scroll", tabIndex: 0, role: "region", ariaLabel: "Result" },
         element("table", { dataset: { testid: "race-table" } },
-          element("thead", {}, element("tr", {}, ...["Wire", "Place", "Came", "Doubled", "p50", "p95", "p99", "95 % of p99", "Connect", "Bytes each, down", "up"].map((title) => element("th", { scope: "col" }, title)))),
+          element("thead", {}, element("tr", {}, ...["Wire", "Place", "Came", "Doubled", "p50", "p95", "p99 (95 %)", "Connect", "Bytes each, down / up"].map((title) => element("th", { scope: "col" }, title)))),
           this.table)));
     const anatomy = element("section", { ariaLabel: "Anatomy of a message", dataset: { testid: "anatomy" } });
     this.anatomy = mountAnatomy(anatomy, this.links);
@@ -212,7 +212,7 @@ class Race {
   #row({ racer, missing, samples, p50, p95, p99, interval: [low, high], down, up }, places, count) {
     const cell = (text, properties = {}) => element("td", properties, text);
     if (racer.state === "blocked") {
-      return element("tr", { dataset: { wire: racer.wire, state: "blocked" } }, cell(WIRE_LABELS[racer.wire], { className: "dot", style: { "--wire": `var(--wire-${racer.wire})` } }), cell(racer.why, { colSpan: 10 }));
+      return element("tr", { dataset: { wire: racer.wire, state: "blocked" } }, cell(WIRE_LABELS[racer.wire], { className: "dot", style: { "--wire": `var(--wire-${racer.wire})` } }), cell(racer.why, { colSpan: 8 }));
     }
     const place = places.get(racer.wire);
     return element("tr", { dataset: { wire: racer.wire, place: place ?? "", samples, p50, p99, missing } },
@@ -220,8 +220,8 @@ class Race {
       cell(place ? String(place) : "–"),
       cell(missing ? `${racer.received.toLocaleString("en")}, ${missing} missing` : `all ${count.toLocaleString("en")}`),
       cell(String(racer.doubled)),
-      cell(ms(p50)), cell(ms(p95)), cell(ms(p99)), cell(`${ms(low)} – ${ms(high)}`), cell(ms(racer.took)),
-      cell(Math.round(down).toLocaleString("en")), cell(Math.round(up).toLocaleString("en")));
+      cell(ms(p50)), cell(ms(p95)), cell(`${ms(p99)} (${ms(low)} – ${ms(high)})`.replace(" ms –", " –")), cell(ms(racer.took)),
+      cell(`${Math.round(down).toLocaleString("en")} / ${Math.round(up).toLocaleString("en")}`));
   }
 
   #plot() {
