@@ -48,11 +48,79 @@ class SlowReader(Struct, frozen=True):
     name: ClassVar[str] = "slow reader"
 
 
+class Handshake(Struct, frozen=True):
+    """A new connection takes a round trip of the link (twice `Delay.seconds`) before it carries anything, as TCP's
+    does; with `Loss`, the second longer that a lost SYN costs (RFC 6298 section 2.1)."""
+
+    name: ClassVar[str] = "handshake"
+
+
+class Loss(Struct, frozen=True):
+    """So much of what is sent is lost on the way. On TCP that is a stall: what was lost is sent again, and what lies
+    behind it waits and comes in a burst (`loss` has the model). A datagram is gone."""
+
+    share: float = 0.01
+    name: ClassVar[str] = "loss"
+
+
+class Bandwidth(Struct, frozen=True):
+    """So many bytes a second, each way, for all connections together; 0: no limit. At most `queue` bytes wait in front
+    of it; then a connection is read no further, and a datagram is dropped."""
+
+    down: int = 0
+    up: int = 0
+    queue: int = 65_536
+    name: ClassVar[str] = "bandwidth"
+
+
 class BufferStreams(Struct, frozen=True):
-    """Answers that stream are held back until `kib` KiB have gathered or the answer is over."""
+    """Answers that stream are held back until `kib` KiB have gathered, the first byte of them is `seconds` old (0: no
+    matter how old), or the answer is over."""
 
     kib: int = 16
+    seconds: float = 0.0
     name: ClassVar[str] = "buffering proxy"
+
+
+class CutIdle(Struct, frozen=True):
+    """A connection on which nothing has passed for so long, either way, is closed."""
+
+    seconds: float = 60.0
+    name: ClassVar[str] = "idle connection cut"
+
+
+class StripUpgrade(Struct, frozen=True):
+    """Requests to upgrade reach the server without the headers that say so, as from a proxy that knows HTTP/1.0: hop by
+    hop, they end with it (RFC 9110 section 7.6.1)."""
+
+    name: ClassVar[str] = "upgrade stripped"
+
+
+class GzipStreams(Struct, frozen=True):
+    """Event streams are compressed, and leave the compressor when it has a block full, not when an event is over."""
+
+    name: ClassVar[str] = "event stream compressed"
+
+
+class Inspect(Struct, frozen=True):
+    """It wants to read everything: TLS that it cannot open is refused with an alert, upgrades with 403, and requests
+    are written anew (names of headers in one case, `Via` added)."""
+
+    name: ClassVar[str] = "inspected"
+
+
+class BlockUdp(Struct, frozen=True):
+    """No datagram passes."""
+
+    name: ClassVar[str] = "datagrams blocked"
+
+
+class ReorderDatagrams(Struct, frozen=True):
+    """So much of all datagrams is `seconds` later than the others, and overtaken by them."""
+
+    share: float = 0.05
+    seconds: float = 0.02
+    name: ClassVar[str] = "datagrams reordered"
 
 
 class EatFrames(Struct, frozen=True):
@@ -98,7 +166,16 @@ Fault = (
     | Tunnel
     | Delay
     | SlowReader
+    | Handshake
+    | Loss
+    | Bandwidth
     | BufferStreams
+    | CutIdle
+    | StripUpgrade
+    | GzipStreams
+    | Inspect
+    | BlockUdp
+    | ReorderDatagrams
     | EatFrames
     | BlockWebSocket
     | ReorderPosts
@@ -107,3 +184,12 @@ Fault = (
 )
 CUT = "cut"
 """The counter of connections that were cut."""
+ROAMED = "roamed"
+"""The counter of connections whose client has got another address."""
+SEGMENTS = "segments"
+SEGMENTS_LOST = "segments lost"
+"""What `Loss` looked at, and what it took."""
+DATAGRAMS = "datagrams"
+DATAGRAMS_LOST = "datagrams lost"
+DATAGRAMS_OVER = "datagrams over the queue"
+"""Dropped because too much was waiting."""

@@ -7,30 +7,82 @@ then it reads no further, and the sender feels it.
 import asyncio
 import contextlib
 import random
+import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
-from wirehop.checker.faults import BlackHole, BufferStreams, Delay, EatFrames, Fault, HalfOpen, SlowReader, Tunnel
+from wirehop.checker.bottleneck import Bottleneck
+from wirehop.checker.compressor import CompressedAnswer
+from wirehop.checker.faults import (
+    SEGMENTS,
+    SEGMENTS_LOST,
+    Bandwidth,
+    BlackHole,
+    BufferStreams,
+    Delay,
+    EatFrames,
+    Fault,
+    GzipStreams,
+    HalfOpen,
+    Loss,
+    SlowReader,
+    Tunnel,
+)
+from wirehop.checker.loss import SEGMENT, LossySender, Stall, segments
 
 LIMIT: Final = 262_144
 PIECE: Final = 65_536
 TICK: Final = 0.05
 HEAD_BYTES: Final = 65_536
+ROUNDING: Final = 0.0005
+"""Timers of the loop are late by up to a millisecond: half of that sooner they are right on the average."""
+SLICE: Final = 0.005
+"""Seconds of a bandwidth that may come at once."""
+LATE: Final = (Delay, Loss, Bandwidth)
 SomeFault = TypeVar("SomeFault", bound=Fault)
+now_of = time.monotonic
+"""Finer than the clock of some loops."""
+
+
+class Waiting:
+    """A piece under way: it came at `came`, and is out `lag` seconds after it was `sent`, or sent again."""
+
+    __slots__ = ("came", "data", "lag", "sent", "stall")
+
+    def __init__(self, data: bytes, came: float, sent: float, lag: float, stall: Stall | None) -> None:
+        self.data, self.came, self.sent, self.lag, self.stall = data, came, sent, lag, stall
+
+    @property
+    def due(self) -> float:
+        """When it is out, as far as is known now."""
+        return (self.sent if self.stall is None else max(self.sent, self.stall.again)) + self.lag
 
 
 class Pipe:
     """Towards the client or the server. `set` changes what is wrong with it; `run` carries bytes until they end.
-    `is_dead`: it has lost bytes, so nothing passes any more, not even the end."""
+    `is_dead`: it has lost bytes, so nothing passes any more, not even the end. `passed` is told of every piece that
+    goes in; `bottleneck` is the link's, shared by its connections."""
 
-    def __init__(self, towards: Literal["client", "server"], counts: Counter[str], chance: random.Random) -> None:
+    def __init__(
+        self,
+        towards: Literal["client", "server"],
+        counts: Counter[str],
+        chance: random.Random,
+        *,
+        bottleneck: Bottleneck,
+        passed: Callable[[bytes], None],
+    ) -> None:
         self._towards = towards
         self._counts = counts
         self._random = chance
+        self._bottleneck = bottleneck
+        self._passed = passed
         self._faults: tuple[Fault, ...] = ()
-        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._size = 0
-        self._last_due = 0.0
+        self._sender = LossySender(chance.random)
+        self._answer: CompressedAnswer | None = None
         self.is_dead = False
         self._is_ended = False
         self._is_stream = False
@@ -47,9 +99,10 @@ class Pipe:
         self._counted.clear()
         self._changed.set()
 
-    def expect(self, *, is_stream: bool, is_upgrade: bool, is_answered: bool = False) -> None:
+    def expect(self, *, is_stream: bool, is_upgrade: bool, is_answered: bool = False, takes_gzip: bool = False) -> None:
         """What passes next: the answer to a request for a stream, to an upgrade (or what follows it)."""
         self._is_stream = is_stream
+        self._answer = CompressedAnswer() if is_stream and takes_gzip and self._fault(GzipStreams) else None
         self._is_upgrade = is_upgrade
         self._is_upgraded = is_answered
         self._head = b""
@@ -93,6 +146,7 @@ class Pipe:
                     data = await reader.read(max(1, int(slow.bytes_per_second * TICK)))
                     await asyncio.sleep(TICK)
                 else:
+                    await asyncio.sleep(self._bottleneck.wait(now_of()))
                     data = await reader.read(PIECE)
                 if not data:
                     break
@@ -137,43 +191,70 @@ class Pipe:
     def _put(self, data: bytes) -> None:
         if not data:
             return
-        due = 0.0
+        self._passed(data)
+        if self._answer is not None and self._towards == "client":
+            self._count(GzipStreams.name)
+            data = self._answer.feed(data)
+            if not data:
+                return
+        loss, width, now = self._fault(Loss), self._fault(Bandwidth), now_of()
+        step = len(data)
+        if loss is not None:
+            step = SEGMENT
+        elif width is not None and self._bottleneck.rate:
+            step = max(SEGMENT, int(self._bottleneck.rate * SLICE))
+        for start in range(0, len(data), step):
+            self._send(data[start : start + step], now, loss)
+        self._changed.set()
+
+    def _send(self, data: bytes, now: float, loss: Loss | None) -> None:
+        """Give it to the link."""
+        lag = round_trip = 0.0
+        stall = None
         if (delay := self._fault(Delay)) is not None:
             self._count(delay.name)
-            now = asyncio.get_running_loop().time()
-            due = now + delay.seconds + (2 * self._random.random() - 1) * delay.jitter
-            due = self._last_due = max(due, self._last_due)
-        self._waiting.append((due, data))
+            spread = (2 * self._random.random() - 1) * delay.jitter if delay.jitter else 0.0
+            lag = max(0.0, delay.seconds + spread)
+            round_trip = 2 * delay.seconds
+        sent = now
+        if self._fault(Bandwidth) is not None:
+            sent = self._bottleneck.enter(now, len(data))
+        if loss is not None:
+            stall, lost = self._sender.send(sent, len(data), share=loss.share, round_trip=round_trip)
+            self._counts[SEGMENTS] += segments(len(data))
+            self._counts[SEGMENTS_LOST] += lost
+        self._waiting.append(Waiting(data, now, sent, lag, stall))
         self._size += len(data)
-        self._changed.set()
 
     @property
     def _is_over(self) -> bool:
         """The answer that streams has ended (RFC 9112 section 7.1: a chunk of no bytes), or the connection."""
-        return self._is_ended or (bool(self._waiting) and self._waiting[-1][1].endswith(b"\r\n0\r\n\r\n"))
+        return self._is_ended or (bool(self._waiting) and self._waiting[-1].data.endswith(b"\r\n0\r\n\r\n"))
 
     # ---- out ---------------------------------------------------------------------------------------------------------
 
     async def _give(self, writer: asyncio.StreamWriter) -> float:
         """Write what may go; seconds until more may, 0 if only a change can tell."""
-        now = asyncio.get_running_loop().time()
+        now = now_of()
         if (tunnel := self._fault(Tunnel)) is not None and self._waiting:
             self._count(tunnel.name)
             return 0.0
         lump = self._fault(BufferStreams) if self._is_stream and self._towards == "client" else None
-        if lump is not None and self._size < lump.kib * 1024 and not self._is_over:
-            if self._waiting:
+        if lump is not None and self._waiting and self._size < lump.kib * 1024 and not self._is_over:
+            old = self._waiting[0].came + lump.seconds
+            if not lump.seconds or old > now:
                 self._count(lump.name)
-            return 0.0
+                return old - now if lump.seconds else 0.0
+        is_late = any(self._fault(kind) is not None for kind in LATE)
         while self._waiting:
-            due, data = self._waiting[0]
-            if due > now and self._fault(Delay) is not None:
-                return due - now
+            first = self._waiting[0]
+            if is_late and (left := first.due - now_of() - ROUNDING) > 0:
+                return left
             self._waiting.popleft()
-            self._size -= len(data)
+            self._size -= len(first.data)
             if self._size <= LIMIT:
                 self._room.set()
-            writer.write(data)
+            writer.write(first.data)
             await writer.drain()
         return 0.0
 

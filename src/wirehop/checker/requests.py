@@ -68,3 +68,21 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 
 def _may_be_request(head: bytes) -> bool:
     return any(head.startswith(method) or method.startswith(head[:LONGEST_METHOD]) for method in METHODS)
+
+
+def without(request: Request, *names: str) -> bytes:
+    """Its bytes without these headers (lower case)."""
+    head, end, body = request.data.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    kept = [line for line in lines if line.partition(b":")[0].strip().lower().decode("latin-1") not in names]
+    return b"\r\n".join([first, *kept]) + end + body
+
+
+def written_anew(request: Request, via: str) -> bytes:
+    """Its bytes with the names of headers in one case, and `Via` (RFC 9110 section 7.6.3) behind them."""
+    head, end, body = request.data.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    named = [
+        name.strip().title() + b": " + value.strip() for name, _, value in (line.partition(b":") for line in lines)
+    ]
+    return b"\r\n".join([first, *named, b"Via: 1.1 " + via.encode()]) + end + body

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "token": "Make a token, look at one, or make a secret.",
     "config": "Show each setting and where its value came from.",
     "bench": "Measure what this machine can do: fan-out, latency, connects, echo, memory.",
+    "lab": "Compare all wires over links as bad as you like, in the browser; `lab report` measures without one.",
     "check": "Let clients go through faults, and say what was lost, doubled, out of order or invented.",
     "doctor": "Say what is wrong on this machine, or with the proxy in front of a server.",
 }

@@ -10,6 +10,7 @@ from wirehop.cli.app import load_app
 from wirehop.core.errors import SettingsError
 from wirehop.doctor.ports import holder
 from wirehop.hosts.native import NativeServer
+from wirehop.lab.lab import install_lab, lab_settings
 from wirehop.logs import configure
 from wirehop.node.node import Node
 from wirehop.pages.app import DemoApp
@@ -44,15 +45,16 @@ def serve(flags: Flags, app: str | None) -> None:
 
 def serve_demos(settings: Settings, opened: Callable[[str], None] | None = None) -> None:
     """The demos. `opened` is told the address when the port is open."""
-    demos = DemoApp(settings)
+    demos = DemoApp(lab_settings(settings))
+    lab = install_lab(demos.node)
 
     def started(server: NativeServer) -> None:
         say_hello(server, demos.node.settings)
-        demos.tools.url = address(server, settings, is_local=True)
+        demos.tools.url = lab.url = address(server, settings, is_local=True)
         if opened is not None:
             opened(demos.tools.url)
 
-    start(demos.node, settings, started, (demos.run,))
+    start(demos.node, settings, started, (demos.run, lab.run))
 
 
 def start(
@@ -84,7 +86,7 @@ def offers(url: str, settings: Settings) -> list[str]:
     """What is there, a line each: the wires, and the pages with their addresses."""
     lines = ["wires: " + ", ".join(name for name in WIRES if getattr(settings.transports, name))]
     if settings.dev:
-        lines.append(f"demos: {url}/")
+        lines += [f"demos: {url}/", f"lab: {url}/lab/"]
     if settings.dev or settings.admin.password:
         lines.append(f"admin: {url}/admin/")
     return lines
