@@ -16,6 +16,10 @@ only one that is left; `medium`: when any one of them does; `low`: not even then
 `none`: nothing is left."""
 
 
+Answered = bool | int | float | str | tuple[str, ...]
+"""An answer to any of the questions."""
+
+
 class Ranked(Struct, frozen=True):
     """A technique that is left. `parts` are points from figures, `favour` those of rules."""
 
@@ -39,9 +43,10 @@ class Dropped(Struct, frozen=True):
 
 
 class Flip(Struct, frozen=True):
-    """A change of one answer that changes the advice."""
+    """A change of one answer that changes the advice: `input` becomes `value`. `before` and `after` are in words."""
 
     input: str
+    value: Answered
     before: str
     after: str
     main: str

@@ -12,7 +12,6 @@ LINKS: Final = {
     "open": ("rtt20", "office", "rtt0"),
     "mobile": ("loss1", "4g", "rtt100"),
     "company-proxy": ("company-proxy", "office", "rtt20"),
-    "udp-blocked": ("office", "rtt20"),
 }
 """For each network the links of the lab that stand for it; the first that was measured counts."""
 
@@ -77,7 +76,7 @@ class Case(Struct, frozen=True):
     def p99(self, technique: str) -> float | None:
         """ms on the worst of the networks; None where that was not measured on one of them."""
         worst = 0.0
-        for network in self.facts.networks or ("open",):
+        for network in [each for each in self.facts.networks if each in LINKS] or ["open"]:
             measured = _first(self.value(f"latency/{technique}/{link}/p99") for link in LINKS[network])
             if measured is None:
                 return None

@@ -113,7 +113,7 @@ def _flip(question: Question, before: Any, after: Any, other: Choice) -> Flip:
         "sfu-tree": " through SFUs in a tree, or LL-HLS",
     }
     says = f"{question.name} {said_after} instead of {said_before}: {to}{via[other.topology]}"
-    return Flip(question.name, said_before, said_after, other.main, other.topology, says)
+    return Flip(question.name, after, said_before, said_after, other.main, other.topology, says)
 
 
 def shown(question: Question, value: Any) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from wirehop.advisor.case import Case
 from wirehop.advisor.cost import bytes_per_minute
+from wirehop.advisor.techniques import ADVISED
 
 
 class Criterion(Struct, frozen=True):
@@ -67,19 +68,19 @@ def weights(case: Case) -> Mapping[str, float]:
 
 
 def scored(case: Case, techniques: Iterable[str]) -> dict[str, tuple[Part, ...]]:
-    """The parts of each technique's score."""
-    names = tuple(techniques)
+    """The parts of each technique's score. The best is looked for among all techniques, also those that are out: so
+    what is out changes nothing between those that are left."""
     weighed = weights(case)
-    parts: dict[str, list[Part]] = {name: [] for name in names}
+    parts: dict[str, list[Part]] = {name: [] for name in techniques}
     for criterion in CRITERIA:
-        values = {name: criterion.value(case, name) for name in names}
+        values = {name: criterion.value(case, name) for name in ADVISED}
         shares = _shares(values, criterion.wanted(case))
         if not shares:
             continue
         mean = sum(shares.values()) / len(shares)
-        for name in names:
+        for name, found in parts.items():
             share = shares.get(name, mean)
-            parts[name].append(Part(criterion.name, values[name], criterion.unit, share, weighed[criterion.name]))
+            found.append(Part(criterion.name, values[name], criterion.unit, share, weighed[criterion.name]))
     return {name: tuple(each) for name, each in parts.items()}
 
 

@@ -86,7 +86,7 @@ def _stale(case: Case) -> Ruling | None:
             f"A late value is worse than none, and {case.facts.latency:g} ms are less than TCP needs to repeat a "
             f"packet{measured}: "
             "an unordered channel without retransmission.",
-            favours={"data-channel-unreliable": 7.0, "webtransport": 2.0},
+            favours={"data-channel-unreliable": 10.0, "webtransport": 2.0},
         )
     return Ruling(
         "A late value is worse than none: over TCP send only the latest (class `latest`), so that nothing queues."
