@@ -14,7 +14,8 @@ from wirehop.advisor.choice import Choice, chain, choose, confidence
 from wirehop.advisor.cost import HOURS, Prices, cost_of
 from wirehop.advisor.facts import Inputs, complete
 from wirehop.advisor.flips import flips_of
-from wirehop.advisor.recipe import page_of, server_of, settings_of
+from wirehop.advisor.programs import page_of, server_of
+from wirehop.advisor.recipe import settings_of
 from wirehop.advisor.scores import CRITERIA
 from wirehop.advisor.techniques import ADVISED, UDP, title
 from wirehop.measured.profile import Profile
