@@ -21,7 +21,7 @@ STEPS: Final = (1.25, 1.6, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 300.0)
 FREE: Final = frozenset({"users", "fanout", "without"})
 """They are for cost and settings, or not for anybody to change."""
 
-FAR: Final = {"kind": 0.6, "hosting": 1.0, "other_origin": 2.0, "media": 3.0}
+FAR: Final = {"kind": 1.2, "hosting": 1.0, "other_origin": 2.0, "media": 3.0}
 """How far away another choice is; a number ten times as large is at 1."""
 
 FROM_ZERO: Final = {"up": (0.1, 1.0, 10.0, 60.0), "down": (0.01, 1.0), "peers": (2, 4), "viewers": (10, 200)}

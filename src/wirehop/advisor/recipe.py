@@ -83,7 +83,11 @@ def _namespace(advice: Advice) -> Iterator[Line]:
     }
     yield "delivery", f'"{delivery}"', whys[delivery]
     if delivery == "log":
-        yield "history_size", str(history_of(facts)), f"{MISSED_SECONDS // 60} minutes, or {LEAST_HISTORY}"
+        yield (
+            "history_size",
+            str(history_of(facts)),
+            f"{MISSED_SECONDS // 60} minutes, but {LEAST_HISTORY} to {MOST_HISTORY:,}",
+        )
         yield "history_age", '"1d"' if facts.background else '"10m"', "how long somebody may be away"
     if needs_room(advice):
         yield "rtc", "true", "subscribers may call each other"

@@ -160,7 +160,7 @@ SOFT: Final = (
         "soft",
         "battery counts",
         "batches, heartbeats of 30 s or more; bytes count twice",
-        "radio stays awake for seconds after each packet (TS 36.331)",
+        STUDY,
         _battery,
     ),
     Rule("S8", "soft", "a CDN in front", "what can be cached", "RFC 9111", _cdn),

@@ -149,7 +149,7 @@ TRAFFIC: Final = (
         "live sound or picture",
         "WebRTC media: a mesh of up to four people, an SFU above; more than 100 who only watch: SFUs in a tree, "
         "or LL-HLS. Without media: no media track",
-        f"{STUDY}; github.com/muaz-khan/screensy issue 48 (each viewer costs an encoding in a mesh)",
+        f"{STUDY}; screensy issue 48 (each viewer costs an encoding in a mesh)",
         _media,
     ),
     Rule(

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "config": "Show each setting and where its value came from.",
     "bench": "Measure what this machine can do: fan-out, latency, connects, echo, memory.",
     "check": "Let clients go through faults, and say what was lost, doubled, out of order or invented.",
+    "advise": "Say which technique fits an application, why, and what it costs.",
     "doctor": "Say what is wrong on this machine, or with the proxy in front of a server.",
 }
 """By name, with the line that `wirehop --help` shows. The command of that name is in the module of that name."""
