@@ -57,7 +57,9 @@ def reference_page() -> str:
     for kind, heading in (("hard", "## Hard rules"), ("soft", "## Soft rules")):
         lines += [heading, "", "| rule | if | then | source |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| {rule.id} | {rule.condition} | {rule.effect} | {rule.source} |" for rule in RULES if rule.kind == kind
+            f'| <a id="{rule.id.lower()}"></a>{rule.id} | {rule.condition} | {rule.effect} | {rule.source} |'
+            for rule in RULES
+            if rule.kind == kind
         ]
         lines.append("")
     lines += [
@@ -125,5 +127,5 @@ def _scenarios() -> Iterator[str]:
         said = advice.sentence
         for party, inputs in scenario.others.items():
             said += f" For {party}: {title(advise(inputs, Profile()).main)}."
-        deciding = [rule.id for rule in advice.rules if advice.main in rule.favours]
+        deciding = [rule.id for rule in advice.rules if rule.favours.get(advice.main, 0) > 0]
         yield f"| `{name}` | {scenario.title} | {said} | {', '.join(deciding)} |"
