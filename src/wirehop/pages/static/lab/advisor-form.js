@@ -135,24 +135,24 @@ function number(question) {
   };
 }
 
-/** Some of some words; none ticked is no answer. */
+/** Some of some words. None ticked is no answer, unless none was written there. */
 function several(question, titles) {
   const boxes = question.choices.map((word) => element("input", { type: "checkbox", value: word, dataset: { testid: `ask-${question.name}-${word}` } }));
   const assumed = element("span", { className: "note" });
   const read = () => boxes.filter((box) => box.checked).map((box) => box.value);
   const describe = (value) => (value.length ? `don’t know: ${value.join(" + ")}` : "none");
-  let last = [];
+  let isNone = false;
   return {
     node: element(
       "fieldset",
-      { className: "question" },
+      { className: "question", oninput: () => (isNone = false) },
       element("legend", {}, question.text, " ", assumed),
       element("div", { className: "boxes" }, ...boxes.map((box) => element("label", {}, box, titles[box.value] ?? box.value))),
     ),
-    read: () => (read().length ? read() : last.isEmptyAnswer ? [] : undefined),
+    read: () => (read().length || isNone ? read() : undefined),
     write: (value) => {
       for (const box of boxes) box.checked = value?.includes(box.value) ?? false;
-      last = { isEmptyAnswer: value?.length === 0 };
+      isNone = value?.length === 0;
     },
     assume: (value) => (assumed.textContent = read().length ? "" : describe(value)),
   };

@@ -4,6 +4,7 @@
 import { element, memory } from "../ui.js";
 import { AdvisorForm } from "./advisor-form.js";
 import { answerParts } from "./advisor-answer.js";
+import { addStyle } from "./cost.js";
 
 export { mountCost } from "./cost.js";
 
@@ -22,13 +23,6 @@ export async function mountAdvisor(host, client) {
   }
   const view = new AdvisorView(host, client, catalogue);
   return () => view.end();
-}
-
-/** The style of advisor and cost, once. */
-export function addStyle() {
-  const href = new URL("advisor.css", import.meta.url).href;
-  if (document.querySelector(`link[href="${href}"]`)) return;
-  document.head.append(element("link", { rel: "stylesheet", href }));
 }
 
 class AdvisorView {

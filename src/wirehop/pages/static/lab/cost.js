@@ -1,7 +1,6 @@
 // The cost calculator: what each technique costs the server, from measured coefficients; every number opens its formula.
 
 import { element, memory } from "../ui.js";
-import { addStyle } from "./advisor.js";
 
 const PAUSE = 200; // ms without a change before the server is asked
 const FIELDS = [
@@ -32,6 +31,13 @@ export function amount({ value, unit }) {
   const digits = value >= 100 ? 0 : value >= 1 || value === 0 ? 1 : 3;
   const shown = value > 0 && value < 0.001 ? value.toExponential(1) : value.toLocaleString("en", { maximumFractionDigits: digits });
   return unit ? `${shown} ${unit}` : shown;
+}
+
+/** The style of advisor and cost, once. */
+export function addStyle() {
+  const href = new URL("advisor.css", import.meta.url).href;
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  document.head.append(element("link", { rel: "stylesheet", href }));
 }
 
 /** Show the calculator in `host`; the returned function takes it away. */
