@@ -16,6 +16,9 @@ HOURS: Final = 8.0
 POLL_WAIT: Final = 55.0
 """Seconds that a long poll is held: `limits.poll_wait`."""
 
+MOST_POLLS: Final = 20.0
+"""Polls a second of one client: each waits for the one before, here for a round trip of 50 ms; more messages share one."""
+
 BILLION: Final = 1e9
 MICROSECONDS: Final = 1e6
 
@@ -57,7 +60,7 @@ def requests_per_second(case: Case, technique: str) -> float:
     if technique == "short-poll":
         return 1 / facts.interval
     if technique in POLLS:
-        return max(facts.down + facts.up, 1 / POLL_WAIT)
+        return min(MOST_POLLS, max(facts.down + facts.up, 1 / POLL_WAIT))
     return facts.up if ADVISED[technique].family == "stream" else 0.0
 
 
@@ -69,14 +72,25 @@ def bytes_per_minute(case: Case, technique: str) -> float | None:
         return None
     if technique == "sse" and facts.up:
         up = case.message_bytes("sse-post", "up")
+    if technique in POLLS:
+        return _poll_bytes(case, technique, down or 0.0, up or 0.0)
     total = 60 * (facts.down * (down or 0.0) + facts.up * (up or 0.0))
-    empty = max(0.0, requests_per_second(case, technique) - facts.down - facts.up) if technique in POLLS else 0.0
-    if empty:
-        head = case.value(f"head/{technique}")
-        if head is None:
-            return None
-        return total + 60 * empty * head
     return total + (case.value(f"idle/{technique}") or 0.0) / 60
+
+
+def _poll_bytes(case: Case, technique: str, down: float, up: float) -> float | None:
+    """A request carries one message or, where they come faster than it asks, several; the rest of the requests are
+    empty."""
+    facts, requests = case.facts, requests_per_second(case, technique)
+    messages = facts.down + facts.up
+    payload = messages * facts.payload
+    around = facts.down * (down - facts.payload) + facts.up * (up - facts.payload)
+    shared = min(1.0, requests / messages) if messages else 0.0
+    empty = max(0.0, requests - messages)
+    head = case.value(f"head/{technique}")
+    if empty and head is None:
+        return None
+    return 60 * (payload + around * shared + empty * (head or 0.0))
 
 
 def cost_of(case: Case, technique: str, *, hours: float = HOURS, prices: Prices | None = None) -> Cost:

@@ -83,9 +83,7 @@ class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     down: Annotated[float, _asks("Messages a client receives.", "/s", low=0, high=MOST_RATE)]
     up: Annotated[float, _asks("Messages a client sends.", "/s", low=0, high=MOST_RATE)]
     payload: Annotated[int, _asks("Size of a message.", "bytes", low=1, high=1 << 30)]
-    kind: Annotated[
-        Kind, _asks("What is in a message; `tokens` is text of a generator, `file` a large thing in pieces.")
-    ]
+    kind: Annotated[Kind, _asks("What is in a message: text, bytes, tokens of a generator, or a file in pieces.")]
     latency: Annotated[float, _asks("How old a message may be when it arrives.", "ms", low=1, high=86_400_000)]
     interval: Annotated[float, _asks("An update every so often would still please.", "s", low=0.001, high=86_400)]
     loss: Annotated[Loss, _asks("What may be lost: nothing, all but the latest value, or anything.")]

@@ -94,10 +94,10 @@ def _stale(case: Case) -> Ruling | None:
 
 
 def _head_of_line(case: Case) -> Ruling | None:
-    if min(case.facts.down, case.facts.up) <= FAST or not case.is_lossy or case.facts.loss == "none":
+    if min(case.facts.down, case.facts.up) < FAST or not case.is_lossy or case.facts.loss == "none":
         return None
     return Ruling(
-        "More than 30 messages a second both ways over links that lose packets: on TCP each loss holds back all "
+        f"{FAST:g} messages a second or more both ways over links that lose packets: on TCP each loss holds back all "
         "that follow.",
         favours={"data-channel-unreliable": 4.0, "webtransport": 2.0},
     )
@@ -188,7 +188,7 @@ TRAFFIC: Final = (
     Rule(
         "H14",
         "hard",
-        f"more than {FAST:g} messages a second both ways on links that lose packets, and loss is allowed",
+        f"{FAST:g} messages a second or more both ways on links that lose packets, and loss is allowed",
         "not over TCP",
         f"{MEASURED} (latency on links with loss)",
         _head_of_line,

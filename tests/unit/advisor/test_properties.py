@@ -16,8 +16,8 @@ from wirehop.advisor.techniques import ADVISED, UDP
 from wirehop.measured.profile import Profile
 from wirehop.testing.full import cases
 
-EXAMPLES = 300
-(WHOLE,) = cases([40], [400])
+(EXAMPLES,) = cases([200], [2000])
+(WHOLE,) = cases([30], [400])
 """Examples of whole answers, each of which runs the rules some hundred times to see what would change it."""
 
 PRICES = Prices(gigabyte=0.05, core=20, memory_gigabyte=3, million_requests=0.4)

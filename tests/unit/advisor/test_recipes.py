@@ -25,7 +25,7 @@ def loaded(advice: Advice) -> Settings:
         return load(environ=environ, directory=Path(place)).settings
 
 
-@settings(max_examples=cases([60], [600])[0], deadline=None)
+@settings(max_examples=cases([30], [600])[0], deadline=None)
 @given(answers())
 def test_every_file_can_be_loaded(inputs: Inputs) -> None:
     advice = advise(inputs, PROFILE)

@@ -9,6 +9,7 @@ const GROUPS = [
   ["And", ["resume", "secrecy", "background", "battery", "without"]],
 ];
 const UNKNOWN = "";
+const NARROW = 860; // pixels, as in advisor.css: below it the answer comes under the questions
 
 export class AdvisorForm {
   /** `changed` is called after every change by hand. */
@@ -82,7 +83,7 @@ export class AdvisorForm {
     return GROUPS.map(([title, names], at) => {
       const all = at === GROUPS.length - 1 ? [...names, ...more] : names;
       const rows = all.filter((name) => questions.has(name)).map((name) => this.row(questions.get(name)));
-      return element("details", { className: "questions", open: at === 0 }, element("summary", {}, title), ...rows);
+      return element("details", { className: "questions", open: at === 0 && innerWidth > NARROW }, element("summary", {}, title), ...rows);
     });
   }
 
