@@ -229,7 +229,7 @@ def _old_page(advice: Advice) -> str:
         '  var client = wirehop.connect("/");',
         f'  client.subscribe("{name}:1", {{',
         "    publication: function (publication) {",
-        '      document.getElementById("list").appendChild(document.createTextNode(publication.data));',
+        '      document.getElementById("list").appendChild(document.createTextNode(JSON.stringify(publication.data)));',
         "    },",
         "  });",
     ]
