@@ -14,10 +14,12 @@ from wirehop.client import Client
 from wirehop.measured.profile import load_profile
 from wirehop.node import Node
 from wirehop.settings.load import load
+from wirehop.testing.full import cases
 
 SECRET = "a secret of 32 bytes or more made for tests"
 ADVICE = {name: advise(scenario.inputs, load_profile()) for name, scenario in SCENARIOS.items()}
-DIFFERENT = {(each.server, each.settings): name for name, each in ADVICE.items()}.values()
+DIFFERENT = tuple({each.server: name for name, each in ADVICE.items()}.values())
+"""One scenario for each program."""
 
 
 def application(advice: Advice, place: Path) -> tuple[Node, dict[str, Any]]:
@@ -37,7 +39,7 @@ def token() -> str:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", cases(DIFFERENT, tuple(ADVICE)))
 async def test_a_server_does_what_it_is_for(name: str, tmp_path: Path) -> None:
     advice = ADVICE[name]
     node, names = application(advice, tmp_path)

@@ -151,7 +151,7 @@ WORKS = {
 }
 
 
-@pytest.mark.parametrize("name", cases(["instant-messaging", "ai", "files", "old browsers"], ALL))
+@pytest.mark.parametrize("name", cases(["instant-messaging", "ai", "files"], ALL))
 def test_a_page_does_what_it_is_for(name: str, chromium: Browser, open_page: OpenPage, tmp_path: Path) -> None:
     inputs = SCENARIOS[name].inputs if name in SCENARIOS else OLD
     with advised(inputs, tmp_path, lambda: open_page(chromium, "about:blank")) as running:

@@ -16,7 +16,7 @@ from wirehop.advisor.techniques import ADVISED, UDP
 from wirehop.measured.profile import Profile
 from wirehop.testing.full import cases
 
-(EXAMPLES,) = cases([200], [2000])
+(EXAMPLES,) = cases([150], [2000])
 (WHOLE,) = cases([30], [400])
 """Examples of whole answers, each of which runs the rules some hundred times to see what would change it."""
 
