@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "bench": "Measure what this machine can do: fan-out, latency, connects, echo, memory.",
     "lab": "Compare all wires over links as bad as you like, in the browser; `lab report` measures without one.",
     "check": "Let clients go through faults, and say what was lost, doubled, out of order or invented.",
+    "advise": "Say which technique fits an application, why, and what it costs.",
     "doctor": "Say what is wrong on this machine, or with the proxy in front of a server.",
 }
 """By name, with the line that `wirehop --help` shows. The command of that name is in the module of that name."""
