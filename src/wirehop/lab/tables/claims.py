@@ -1,0 +1,188 @@
+"""What is commonly said, beside what was found here: each claim with its source and the cells that answer it."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from wirehop.lab.tables import sources
+from wirehop.lab.tables.sources import Source
+
+
+class Claim(Struct, frozen=True):
+    """`cells` are (line, technique) of the technical table; `said` is the claim in our words, with its figures."""
+
+    id: str
+    about: str
+    said: str
+    source: Source
+    cells: tuple[tuple[str, str], ...]
+
+
+CLAIMS: Final = (
+    Claim(
+        "latency-datastream",
+        "Latency",
+        "WebSocket 1–5 ms, SSE 10–50 ms, requests 50–200 ms; p99 8.2, 62.1 and 180 ms",
+        sources.DATASTREAM,
+        (("latency-rtt0", "websocket"), ("latency-rtt0", "sse"), ("latency-rtt0", "long-poll")),
+    ),
+    Claim(
+        "latency-nxmr",
+        "Latency",
+        "polling 300–500 ms, WebSocket 50–100 ms, SSE 100–200 ms",
+        sources.NXMR,
+        (("latency-rtt100", "long-poll"), ("latency-rtt100", "websocket"), ("latency-rtt100", "sse")),
+    ),
+    Claim(
+        "latency-matrix",
+        "Latency",
+        "p99 of WebSocket 5–20 ms, SSE 10–50 ms, long polling 100–500 ms, WebRTC below 10 ms",
+        sources.SKILL_MATRIX,
+        (
+            ("latency-rtt20", "websocket"),
+            ("latency-rtt20", "sse"),
+            ("latency-rtt20", "long-poll"),
+            ("latency-rtt20", "data-channel"),
+        ),
+    ),
+    Claim(
+        "latency-websocket",
+        "Latency",
+        "WebSocket: milliseconds; polling: low immediacy",
+        sources.EWBANG,
+        (("latency-rtt0", "websocket"), ("latency-rtt0", "long-poll"), ("latency-rtt0", "short-poll")),
+    ),
+    Claim(
+        "media-latency",
+        "Media latency",
+        "live audio and video arrive after 100–200 ms",
+        sources.SKILL_MATRIX,
+        (("latency-rtt0", "media"), ("latency-rtt100", "media")),
+    ),
+    Claim(
+        "websocket-head",
+        "WebSocket's header",
+        "2–14 bytes a message",
+        sources.MINHVO,
+        (("framing-down", "websocket"), ("framing-up", "websocket"), ("bytes-down-200", "websocket")),
+    ),
+    Claim(
+        "websocket-head-short",
+        "WebSocket's header",
+        "2–6 bytes a message",
+        sources.SKILL_MATRIX,
+        (("framing-down", "websocket"), ("framing-up", "websocket")),
+    ),
+    Claim(
+        "sse-head",
+        "SSE's framing",
+        "about 50 bytes a message",
+        sources.DATASTREAM,
+        (("framing-down", "sse"), ("bytes-down-200", "sse")),
+    ),
+    Claim(
+        "sse-head-short",
+        "SSE's framing",
+        "about 20 bytes a message",
+        sources.SKILL_MATRIX,
+        (("framing-down", "sse"), ("bytes-down-20", "sse")),
+    ),
+    Claim(
+        "poll-bytes",
+        "Bytes of a long poll",
+        "500–2000 a message",
+        sources.SKILL_MATRIX,
+        (("bytes-down-20", "long-poll"), ("head-browser", "long-poll")),
+    ),
+    Claim(
+        "poll-bytes-short",
+        "Bytes of a request",
+        "about 200",
+        sources.DATASTREAM,
+        (("bytes-down-20", "short-poll"), ("head-browser", "short-poll")),
+    ),
+    Claim(
+        "sse-reconnect",
+        "SSE reconnects",
+        "after about 3 seconds",
+        sources.HIVEBOOK,
+        (("reconnect", "sse"),),
+    ),
+    Claim(
+        "websocket-limit",
+        "WebSockets to one origin",
+        "3237, 200, 128, 2970 or 900, by browser",
+        sources.STREAMDATA,
+        (("limit-http1", "websocket"),),
+    ),
+    Claim(
+        "sse-limit",
+        "Event streams to one origin",
+        "6 or 8, by browser",
+        sources.STREAMDATA,
+        (("limit-http1", "sse"), ("limit-http2", "sse")),
+    ),
+    Claim(
+        "heartbeat",
+        "WebSocket's heartbeat",
+        "built in",
+        sources.NXMR,
+        (("heartbeat", "websocket"), ("dead", "websocket")),
+    ),
+    Claim(
+        "sse-proxies",
+        "SSE through proxies",
+        "always",
+        sources.DATASTREAM,
+        (("proxy-buffering", "sse"), ("proxy-gzip", "sse"), ("proxy-idle-cut", "sse")),
+    ),
+    Claim(
+        "websocket-proxies",
+        "WebSocket through proxies",
+        "sometimes",
+        sources.DATASTREAM,
+        (("proxy-strip-upgrade", "websocket"), ("proxy-inspect", "websocket"), ("proxy-idle-cut", "websocket")),
+    ),
+    Claim(
+        "rate",
+        "Messages a second, one connection",
+        "WebSocket 50,000, SSE 20,000, requests 100,000",
+        sources.DATASTREAM,
+        (("rate", "websocket"), ("rate", "sse"), ("rate", "long-poll")),
+    ),
+    Claim(
+        "rate-matrix",
+        "Messages a second, one connection",
+        "WebSocket over 10,000, SSE over 1,000, long polling 1–10",
+        sources.SKILL_MATRIX,
+        (("rate", "websocket"), ("rate", "sse"), ("rate", "long-poll")),
+    ),
+    Claim(
+        "memory",
+        "Server memory of an idle connection",
+        "SSE 4 kB",
+        sources.DATASTREAM,
+        (("memory", "sse"), ("memory", "websocket"), ("memory", "long-poll")),
+    ),
+    Claim(
+        "resume",
+        "After a lost connection",
+        "SSE goes on by itself; WebSocket has to be written by hand",
+        sources.EWBANG,
+        (("resume", "sse"), ("resume", "websocket"), ("resume", "long-poll")),
+    ),
+    Claim(
+        "webtransport",
+        "WebTransport in browsers",
+        "limited",
+        sources.DECISION_GUIDE,
+        (("support", "webtransport"), ("present", "webtransport")),
+    ),
+    Claim(
+        "long-poll-loss",
+        "Long polling",
+        "simulates both ways, at high latency",
+        sources.DECISION_GUIDE,
+        (("direction", "long-poll"), ("latency-rtt100", "long-poll"), ("missed-rtt100", "long-poll")),
+    ),
+)
