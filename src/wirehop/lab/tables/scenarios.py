@@ -8,12 +8,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from wirehop.advisor import Advice, Facts, advise
+from wirehop.advisor import Advice, advise
+from wirehop.advisor.facts import Facts
 from wirehop.advisor.scenarios import SCENARIOS
 from wirehop.advisor.techniques import title
 from wirehop.lab.tables.cells import NOT_KNOWN, Kind
 from wirehop.lab.tables.figures import number
 from wirehop.measured import Profile
+from wirehop.pages import STATIC
 
 DIRECTIONS: Final = {"down": "server to clients", "up": "clients to server", "both": "both ways"}
 LOSSES: Final = {"none": "nothing may be lost", "latest": "only the latest value counts", "any": "loss is allowed"}
@@ -45,6 +47,7 @@ def scenarios(profile: Profile) -> tuple[Scenario, ...]:
     for each_id, scenario in SCENARIOS.items():
         advice = advise(scenario.inputs, profile)
         facts = advice.facts
+        others = [f"{party}: {title(advise(inputs, profile).main)}" for party, inputs in scenario.others.items()]
         rows.append(
             Scenario(
                 each_id,
@@ -55,11 +58,11 @@ def scenarios(profile: Profile) -> tuple[Scenario, ...]:
                 f"1 to {facts.fanout:,}",
                 title(advice.main),
                 tuple(map(title, advice.fallbacks)),
-                _side(advice),
-                tuple(dict.fromkeys(fired.id for fired in advice.rules)),
+                "; ".join((*_side(advice), *others)),
+                _why(advice),
                 NOT_KNOWN if advice.p99 is None else f"{number(advice.p99)} ms",
-                NOT_KNOWN if advice.bytes_per_minute is None else f"{number(advice.bytes_per_minute)} bytes",
-                scenario.demo or "",
+                NOT_KNOWN if not advice.bytes_per_minute else f"{number(advice.bytes_per_minute)} bytes",
+                scenario.demo if scenario.demo and (STATIC / scenario.demo / "index.html").is_file() else "",
             )
         )
     return tuple(rows)
@@ -70,10 +73,16 @@ def _rate(facts: Facts) -> str:
     return f"{number(facts.down)} a second down, {number(facts.up)} up, {facts.payload:,} bytes{media}"
 
 
-def _side(advice: Advice) -> str:
+def _why(advice: Advice) -> tuple[str, ...]:
+    """The rules that speak for the first choice, then those that leave others out."""
+    speaking = [fired.id for fired in advice.rules if fired.favours.get(advice.main, 0) > 0]
+    return tuple(dict.fromkeys([*speaking, *(fired.id for fired in advice.rules if fired.drops)]))
+
+
+def _side(advice: Advice) -> list[str]:
     parts: Sequence[tuple[str, str]] = (
         ("up", advice.upstream),
         ("signaling", advice.signaling),
         ("beside", advice.side),
     )
-    return "; ".join(f"{name}: {title(said)}" for name, said in parts if said)
+    return [f"{name}: {title(said)}" for name, said in parts if said]
