@@ -40,7 +40,7 @@ HEARTBEAT: Final[dict[str, Cell]] = {
     "websocket": proved(
         "ping and pong frames of the protocol, 2 bytes and 6; by the server, no page can send one",
         f"{CONSTANTS}test_heartbeats",
-        f"{CONSTANTS}test_the_websocket_of_a_page_has_no_ping",
+        "tests/e2e/test_lab_tables.py::test_a_page_cannot_send_a_ping",
     ),
 }
 
