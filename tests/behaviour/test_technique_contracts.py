@@ -32,7 +32,12 @@ async def test_a_bare_event_stream_only_comes_down(server: Server) -> None:
     await stream.next()
     await stream.next()
     body = b'"up"'
-    lines = ["POST /channels/news HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    lines = [
+        "POST /channels/news HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    ]
     stream.response.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
     await server.node.publish("news", "down")
     assert ("data", '"down"') in await stream.next()

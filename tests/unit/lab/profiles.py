@@ -1,6 +1,7 @@
 """Profiles for tests: one in which everything that a table can show was measured, made of the catalogue itself."""
 
 import zlib
+from typing import ClassVar
 
 from wirehop.lab.tables.catalogue import LINES
 from wirehop.measured import TECHNIQUES, Figure, Profile
@@ -35,7 +36,7 @@ def abilities() -> list[str]:
     """The names of abilities that the catalogue asks for."""
 
     class Asked(dict[str, Figure]):
-        names: list[str] = []
+        names: ClassVar[list[str]] = []
 
         def __contains__(self, name: object) -> bool:
             self.names.append(str(name))

@@ -12,8 +12,8 @@ from websockets.frames import Frame, Opcode
 
 from wirehop.abc import Request
 from wirehop.codecs.event_stream import COMMENT, EventStreamDecoder, encode_event
-from wirehop.codecs.framing import BINARY, PING, chunk, websocket_frame
 from wirehop.codecs.frame import Frame as Publishing
+from wirehop.codecs.framing import BINARY, PING, chunk, websocket_frame
 from wirehop.codecs.json_lines import encode_publication_push
 from wirehop.core.messages import Publication
 from wirehop.hosts.native.handshake import accept

@@ -5,10 +5,11 @@ import csv
 import io
 import re
 import sys
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -70,7 +71,9 @@ def test_what_is_measured_or_probed_is_never_cited_and_never_written_by_hand() -
             assert line.kinds <= FOUND
             assert all(line.cell(EMPTY, technique) == UNKNOWN for technique in TECHNIQUES), line.id
     with pytest.raises(ValueError, match="not for this line"):
-        structs.replace(fact_line("x", 4, "x", {"sse": cited("1 ms", RFC6455)}), kinds=frozenset(FOUND)).cell(FULL, "sse")
+        structs.replace(fact_line("x", 4, "x", {"sse": cited("1 ms", RFC6455)}), kinds=frozenset(FOUND)).cell(
+            FULL, "sse"
+        )
 
 
 @PROFILES
@@ -137,7 +140,7 @@ def test_every_figure_of_the_own_profile_is_in_some_cell() -> None:
     profile = load_profile()
 
     class Read(dict[str, object]):
-        used: set[str] = set()
+        used: ClassVar[set[str]] = set()
 
         def __getitem__(self, name: str) -> object:
             self.used.add(name)
@@ -271,7 +274,9 @@ def test_every_link_inside_of_the_html_has_its_place(profile: Profile) -> None:
 def test_every_link_inside_of_the_markdown_has_its_place(full: Tables) -> None:
     text = comparison_page(full)
     ids = re.findall(r'<a id="([^"]+)">', text)
-    headings = {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    headings = {
+        re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
     assert len(ids) == len(set(ids))
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= {*ids, *headings}
 
@@ -305,7 +310,7 @@ def test_a_sheet_has_a_line_for_each_cell(full: Tables) -> None:
 
 
 def test_a_drawing_is_svg_with_everything_in_it(full: Tables) -> None:
-    drawing = ElementTree.fromstring(FORMATS["svg"].write(full))
+    drawing = ET.fromstring(FORMATS["svg"].write(full))
     bottom = float(drawing.attrib["height"])
     texts = [each for each in drawing.iter() if each.tag.endswith("text")]
     assert max(float(each.attrib["y"]) for each in texts) < bottom

@@ -15,7 +15,7 @@ from wirehop.lab.tables.titles import anchor
 
 Side = Literal["advantage", "disadvantage"]
 FAR: Final = 1.5
-"""A figure says something from this factor to the median of all techniques on; below it is no difference to speak of."""
+"""From this factor to the median of all techniques on, a figure says something."""
 LEAST: Final = 4
 """Techniques with a figure, below which there is no median to speak of."""
 
@@ -42,7 +42,10 @@ ABILITIES: Final = {
     "binary": ("Carries binary as it is", "Carries text only: binary becomes base64, a third more"),
     "files": ("Takes 16 MB in one message", "Does not take 16 MB in one message"),
     "backpressure": ("A sender sees what is still waiting", "A sender does not see what is still waiting"),
-    "headers": ("Takes headers of one's own, so a token needs no detour", "Takes no headers: a token needs a ticket or a cookie"),
+    "headers": (
+        "Takes headers of one's own, so a token needs no detour",
+        "Takes no headers: a token needs a ticket or a cookie",
+    ),
     "cross-origin": ("Works from other origins", "Does not work from other origins"),
     "compression": ("Can be compressed", "Is not compressed"),
     "worker": ("Works in workers", "Does not work in workers"),
@@ -55,7 +58,10 @@ ABILITIES: Final = {
     "proxy-idle-cut": ("Outlives proxies that cut what is idle", "Is cut by proxies that cut what is idle"),
     "proxy-strip-upgrade": ("Comes through proxies that strip Upgrade", "Fails where a proxy strips Upgrade"),
     "proxy-gzip": ("Comes through proxies that compress", "Is held back by proxies that compress"),
-    "proxy-inspect": ("Comes through proxies that answer upgrades themselves", "Fails where a proxy answers upgrades itself"),
+    "proxy-inspect": (
+        "Comes through proxies that answer upgrades themselves",
+        "Fails where a proxy answers upgrades itself",
+    ),
     "proxy-block-udp": ("Works where UDP is blocked", "Fails where UDP is blocked"),
 }
 """By line: what `yes` and `no` mean; "" says nothing."""
@@ -121,9 +127,9 @@ FACTS: Final[tuple[tuple[str, Side, str, str], ...]] = (
 
 
 def arguments(cells: Cells, better: Mapping[str, str]) -> tuple[Argument, ...]:
-    """All that hold. `better` says of each line which values are the good ones."""
-    found = (*_facts(cells), *_abilities(cells), *_compared(cells, better))
-    return tuple(dict.fromkeys(found))
+    """All that hold, advantages first. `better` says of each line which values are the good ones."""
+    found = dict.fromkeys((*_facts(cells), *_abilities(cells), *_compared(cells, better)))
+    return tuple(sorted(found, key=lambda each: each.side))
 
 
 def _facts(cells: Cells) -> Iterator[Argument]:

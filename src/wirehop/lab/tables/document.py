@@ -116,9 +116,7 @@ def make_tables(profile: Profile) -> Tables:
         for each in arguments(cells, {line.id: line.better for line in LINES})
     )
     claims = tuple(_answered(rows, claim) for claim in CLAIMS)
-    return Tables(
-        VERSION, dict(profile.facts), TITLES, technical, scenarios(profile), claims, argued, footnotes.all()
-    )
+    return Tables(VERSION, dict(profile.facts), TITLES, technical, scenarios(profile), claims, argued, footnotes.all())
 
 
 def _answered(rows: Mapping[str, Row], claim: Claim) -> Answered:

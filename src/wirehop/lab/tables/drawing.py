@@ -29,8 +29,10 @@ def drawing(tables: Tables) -> str:
         for row in rows:
             top = _texts(parts, top, [(row.title, ""), *(_cell(row, technique) for technique in tables.techniques)])
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top}" width="{width}" height="{top}" role="img" '
-        f'aria-label="Technical features of the techniques">\n<style>{STYLE}</style>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top}" width="{width}" height="{top}" '
+        f'role="img" aria-label="Technical features of the techniques">\n<style>{STYLE}</style>\n'
+        + "\n".join(parts)
+        + "\n</svg>\n"
     )
 
 

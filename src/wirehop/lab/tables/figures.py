@@ -46,8 +46,8 @@ def _notes(kind: Kind, figures: Sequence[Figure]) -> tuple[Note, ...]:
 
 
 def measured(profile: Profile, names: Sequence[str], show: Show = amount) -> Cell:
-    """The figures of these names beside one another; their common unit stands once, at the end. The last of them is what
-    is compared by: of quantiles, the highest."""
+    """The figures of these names beside one another; their common unit stands once, at the end. The last of them is
+    what is compared by: of quantiles, the highest."""
     found = [profile.figures[name] for name in names if name in profile.figures]
     if not found or len(found) < len(names):
         return UNKNOWN
@@ -71,4 +71,6 @@ def probed(profile: Profile, name: str, show: Show = amount) -> Cell:
     same = len(set(words.values())) == 1 and len(words) == len(BROWSERS)
     text = next(iter(words.values())) if same else ", ".join(f"{title} {said}" for title, said in words.items())
     values = {figure.value for figure in found.values()}
-    return Cell(text, Kind.PROBED, _notes(Kind.PROBED, list(found.values())), values.pop() if len(values) == 1 else None)
+    return Cell(
+        text, Kind.PROBED, _notes(Kind.PROBED, list(found.values())), values.pop() if len(values) == 1 else None
+    )

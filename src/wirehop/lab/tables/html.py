@@ -115,7 +115,9 @@ def _scenarios(scenarios: Sequence[Scenario]) -> list[str]:
             _figure(each.bytes_per_minute, each.kind),
             f"<td>{escape(each.demo) or 'no demo yet'}</td>",
         ]
-        bodies.append(f'<tr id="scenario-{escape(each.id)}"><th scope="row">{escape(each.title)}</th>{"".join(cells)}</tr>')
+        bodies.append(
+            f'<tr id="scenario-{escape(each.id)}"><th scope="row">{escape(each.title)}</th>{"".join(cells)}</tr>'
+        )
     return _table(head, [f"<tbody>{''.join(bodies)}</tbody>"], "Scenarios")
 
 

@@ -41,9 +41,7 @@ def measured_line(
     return Line(line_id, row, title, frozenset({Kind.MEASURED}), make, better)
 
 
-def probed_line(
-    line_id: str, row: int, title: str, name: str, *, show: Show = amount, better: Better = ""
-) -> Line:
+def probed_line(line_id: str, row: int, title: str, name: str, *, show: Show = amount, better: Better = "") -> Line:
     """Figures of the profile by browser; `{technique}` and `{browser}` stand in the name."""
 
     def make(profile: Profile, technique: str) -> Cell:

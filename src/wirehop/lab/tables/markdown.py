@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
+from wirehop.lab.tables.catalogue import ROWS
 from wirehop.lab.tables.cells import KIND_WORDS, NOT_KNOWN, Kind
 from wirehop.lab.tables.document import Answered, Entry, Row, Tables
 from wirehop.lab.tables.scenarios import Scenario
@@ -58,8 +59,8 @@ def advantages_page(tables: Tables) -> str:
     lines = [
         "# Advantages and disadvantages",
         "",
-        "Made of the cells of [the comparison](comparison.md): each line leads to the one that it rests on, and is not here",
-        "where that is not known. A figure counts from half as much again as the median of all techniques on.",
+        "Made of the cells of [the comparison](comparison.md): each line leads to the one that it rests on, and is not",
+        "here where that is not known. A figure counts from half as much again as the median of all techniques on.",
         "",
     ]
     for technique, title in TITLES.items():
@@ -85,16 +86,13 @@ def readme_block(tables: Tables) -> str:
         [f"{row.heading}: {_first_lower(row.title)}", *(_brief(row.cells[each]) for each in README_TECHNIQUES)]
         for row in shown
     ]
-    return "\n".join(
-        [
-            *table(head, body),
-            "",
-            f"Every cell is {', '.join(f'{word} ({kind})' for kind, word in KIND_WORDS.items() if kind is not Kind.DOCTOR)}, "
-            "or says that it is not known. All 32 rows, twelve techniques, eighteen scenarios and the footnotes: "
-            "[docs/comparison.md](docs/comparison.md); what speaks for and against each: "
-            "[docs/advantages.md](docs/advantages.md).",
-        ]
+    kinds = ", ".join(f"{word} ({kind})" for kind, word in KIND_WORDS.items() if kind is not Kind.DOCTOR)
+    words = (
+        f"Every cell is {kinds}, or says that it is not known. All {len(ROWS)} rows, {len(tables.techniques)} "
+        f"techniques, {len(tables.scenarios)} scenarios and the footnotes: [docs/comparison.md](docs/comparison.md); "
+        "what speaks for and against each: [docs/advantages.md](docs/advantages.md)."
     )
+    return "\n".join([*table(head, body), "", words])
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
@@ -109,7 +107,7 @@ def _row(cells: Sequence[str]) -> str:
 def _legend(tables: Tables) -> list[str]:
     kinds = "; ".join(f"**{kind}** {word}" for kind, word in KIND_WORDS.items())
     machine = "; ".join(f"{name} {value}" for name, value in tables.facts.items())
-    lines = [f"Each cell says how it is known: {kinds}. What has no proof is *{NOT_KNOWN}*. The number leads to the footnote."]
+    lines = [f"Each cell says how it is known: {kinds}. What has no proof is *{NOT_KNOWN}*. Numbers lead to footnotes."]
     return [*lines, "", f"Measured on: {machine}."] if machine else lines
 
 
@@ -168,7 +166,9 @@ def _claims(claims: Sequence[Answered]) -> list[str]:
         [
             _escape(each.about),
             _escape(each.said),
-            f"[{_escape(each.source)}]({each.url}), {each.date}" if each.url else f"{_escape(each.source)}, {each.date}",
+            f"[{_escape(each.source)}]({each.url}), {each.date}"
+            if each.url
+            else f"{_escape(each.source)}, {each.date}",
             "<br>".join(
                 f"{_escape(found.label)}: [{_escape(found.entry.text)}](#{found.where}) <sup>{found.entry.kind}</sup>"
                 for found in each.found
@@ -183,7 +183,13 @@ def _claims(claims: Sequence[Answered]) -> list[str]:
 def _footnotes(tables: Tables) -> list[str]:
     return [
         f'<a id="note-{number}"></a>{number}. {KIND_WORDS[note.kind]}: '
-        + (f"[{_escape(note.text)}]({note.url})" if note.url else f"`{note.text}`" if note.kind is Kind.PROVED else _escape(note.text))
+        + (
+            f"[{_escape(note.text)}]({note.url})"
+            if note.url
+            else f"`{note.text}`"
+            if note.kind is Kind.PROVED
+            else _escape(note.text)
+        )
         + "<br>"
         for number, note in enumerate(tables.notes, 1)
     ]

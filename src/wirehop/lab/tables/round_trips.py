@@ -32,9 +32,7 @@ NEW: Final = {
     "websocket": (TCP, TLS13, UPGRADE),
 }
 """To an origin that the browser has no connection to."""
-WARM: Final = {
-    technique: (TCP, TLS13, UPGRADE) if technique == "websocket" else (REQUEST,) for technique in NEW
-}
+WARM: Final = {technique: (TCP, TLS13, UPGRADE) if technique == "websocket" else (REQUEST,) for technique in NEW}
 """With an open HTTP/1.1 connection at hand: a request takes it, an upgrade needs one of its own."""
 
 

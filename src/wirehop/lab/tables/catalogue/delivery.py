@@ -5,7 +5,12 @@ from typing import Final
 from wirehop.lab.tables.figures import of_samples
 from wirehop.lab.tables.lines import Line, measured_line, passing_line
 
-LINKS: Final = {"rtt0": "loopback", "rtt20": "round trip 20 ms", "rtt100": "round trip 100 ms", "rtt300": "round trip 300 ms"}
+LINKS: Final = {
+    "rtt0": "loopback",
+    "rtt20": "round trip 20 ms",
+    "rtt100": "round trip 100 ms",
+    "rtt300": "round trip 300 ms",
+}
 LOSSES: Final = {"loss1": "1 % lost", "loss5": "5 % lost", "loss20": "20 % lost"}
 
 
@@ -14,7 +19,12 @@ def _latency(row: int, link: str, words: str) -> tuple[Line, Line]:
     return (
         measured_line(f"latency-{link}", row, f"p50 / p95 / p99 one way, {words}", names, better="low"),
         measured_line(
-            f"missed-{link}", row, f"Never came, {words}", [f"missed/{{technique}}/{link}"], show=of_samples, better="low"
+            f"missed-{link}",
+            row,
+            f"Never came, {words}",
+            [f"missed/{{technique}}/{link}"],
+            show=of_samples,
+            better="low",
         ),
     )
 
@@ -27,9 +37,7 @@ LINES: Final[tuple[Line, ...]] = (
     passing_line("reliable", 11, "Everything arrives, with loss on the way", "reliable"),
     passing_line("boundary", 12, "Keeps the boundaries of messages", "boundary"),
     measured_line("largest", 12, "Largest message that came through", ["largest/{technique}"], better="high"),
-    measured_line(
-        "resume", 15, "Lost or doubled over cuts", ["resume/{technique}"], show=of_samples, better="low"
-    ),
+    measured_line("resume", 15, "Lost or doubled over cuts", ["resume/{technique}"], show=of_samples, better="low"),
     measured_line("dead", 16, "Until it is noticed", ["dead/{technique}"], better="low"),
     passing_line("roam", 17, "The conversation goes on from another address", "roam"),
 )

@@ -31,9 +31,7 @@ DIRECTION: Final = {
     "data-channel-unreliable": proved(
         "both ways, between the ends", f"{MEDIA}test_data_channels_carry_both_ways_and_outlive_a_restart"
     ),
-    "media": proved(
-        "both ways, between the ends", f"{MEDIA}test_two_see_and_hear_each_other_and_read_the_clock"
-    ),
+    "media": proved("both ways, between the ends", f"{MEDIA}test_two_see_and_hear_each_other_and_read_the_clock"),
 }
 
 PROTOCOL: Final = {
@@ -50,7 +48,9 @@ PROTOCOL: Final = {
     "media": cited("RTP encrypted by SRTP, over UDP, along a path that ICE finds", sources.RFC8834),
 }
 
-_ICE_PORTS = cited("those that ICE finds; a TURN server by default 3478, with TLS 5349", sources.RFC8445, sources.RFC8656)
+_ICE_PORTS = cited(
+    "those that ICE finds; a TURN server by default 3478, with TLS 5349", sources.RFC8445, sources.RFC8656
+)
 PORT: Final = {
     **{technique: proved("the page's own", ONE_PORT) for technique in (*HTTP_TECHNIQUES, "websocket")},
     "websocket-h2": cited("the page's own", sources.RFC8441),
@@ -80,9 +80,7 @@ def _trips(new: bool) -> dict[str, Cell]:
     }
 
 
-_DATA = cited(
-    "5 to 7: signaling 1 or 2, ICE 1, DTLS 1 or 2, SCTP 2", sources.RFC8445, sources.RFC9147, sources.RFC9260
-)
+_DATA = cited("5 to 7: signaling 1 or 2, ICE 1, DTLS 1 or 2, SCTP 2", sources.RFC8445, sources.RFC9147, sources.RFC9260)
 TRIPS_NEW: Final = {
     **_trips(new=True),
     "websocket-h2": cited("3", sources.RFC8441, value=3.0),
@@ -99,7 +97,9 @@ LINES: Final[tuple[Line, ...]] = (
     fact_line("port", 2, "Port", PORT),
     fact_line("encryption", 2, "Encryption", ENCRYPTION),
     measured_line("first-new", 3, "Measured, to a new origin", ["first/{technique}/new"], better="low"),
-    measured_line("first-warm", 3, "Measured, from a page with open connections", ["first/{technique}/warm"], better="low"),
+    measured_line(
+        "first-warm", 3, "Measured, from a page with open connections", ["first/{technique}/warm"], better="low"
+    ),
     fact_line("trips-new", 3, "By the standards, with TLS 1.3, to a new origin", TRIPS_NEW, better="low"),
     fact_line("trips-warm", 3, "By the standards, from a page with open connections", TRIPS_WARM, better="low"),
 )

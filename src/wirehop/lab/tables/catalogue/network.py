@@ -1,4 +1,4 @@
-"""What networks do to it; rows 24 and 25. The lines of kind D are filled in on the lab's page, from where it is seen."""
+"""What networks do to it; rows 24 and 25. The line of kind D is filled in on the lab's page, where it is seen."""
 
 from typing import Final
 

@@ -25,7 +25,8 @@ STICKY: Final = {
     "long-poll": _POLL_STICKS,
     "jsonp": proved("yes", f"{POLLS}test_a_session_that_is_not_known_is_404"),
     "sse": proved(
-        "no: a request says where it was", f"{CHANNELS}test_event_stream_recovers_from_last_event_id_which_wins_over_the_cursor"
+        "no: a request says where it was",
+        f"{CHANNELS}test_event_stream_recovers_from_last_event_id_which_wins_over_the_cursor",
     ),
     "sse-post": _UP_STICKS,
     "stream": _UP_STICKS,

@@ -15,9 +15,11 @@ export class CellNotes {
     this.host = host;
     host.addEventListener("scroll", this.hide, true);
     addEventListener("scroll", this.hide);
+    addEventListener("resize", this.hide);
   }
 
   end() {
+    removeEventListener("resize", this.hide);
     this.host.removeEventListener("scroll", this.hide, true);
     removeEventListener("scroll", this.hide);
   }
