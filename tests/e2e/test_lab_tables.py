@@ -22,16 +22,14 @@ DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 PICTURES = os.environ.get("TABLES_PICTURES")
 """A directory for pictures to look at."""
 MOUNT = """async () => {
-    document.documentElement.lang = "en";
-    document.head.innerHTML = `<title>Tables</title><link rel="icon" href="/icon.svg">
-        <link rel="stylesheet" href="/style.css">
-        <meta name="viewport" content="width=device-width">`;
-    document.body.innerHTML = `<main class="page"><h1>Tables</h1><div id="host"></div></main>`;
+    document.querySelector("main").className = "page";
+    document.querySelector("main").innerHTML = `<h1>Tables</h1><div id="host"></div>`;
     const { connect } = await import("/sdk/wirehop.js");
     const { mountTables } = await import("/lab/tables.js");
     window.client = connect("/");
     window.end = await mountTables(document.getElementById("host"), client);
 }"""
+"""On the start page, whose own script is left out."""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +69,9 @@ def page(chromium: Browser, tables_server: Server, open_page: OpenPage) -> Page:
 
 def mounted(open_page: OpenPage, browser: Browser, server: Server, **options: object) -> Page:
     """A small page of the dev server with the tables on it."""
-    page = open_page(browser, f"{server.url}/split/?page=health", viewport=DESKTOP, **options)
+    page = open_page(browser, "about:blank", viewport=DESKTOP, **options)
+    page.route("**/start.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto(server.url)
     page.evaluate(MOUNT)
     return page
 
@@ -129,7 +129,7 @@ def test_techniques_can_be_chosen_and_are_remembered(page: Page, tables_server: 
         page.locator(f".chip[data-technique={name}]").click()
     assert page.evaluate(heads) == ["SSE", "WebSocket"]
     assert page.locator("[data-argued]:visible").count() == 2
-    page.goto(f"{tables_server.url}/split/?page=health")
+    page.goto(tables_server.url)
     page.evaluate(MOUNT)
     assert page.evaluate(heads) == ["SSE", "WebSocket"]
     page.get_by_test_id("all-techniques").click()

@@ -13,15 +13,18 @@ export class CellNotes {
     this.panel = element("div", { className: "cell-notes", role: "tooltip", id: "cell-notes", hidden: true, dataset: { testid: "cell-notes" } });
     this.cell = null;
     this.host = host;
-    host.addEventListener("scroll", this.hide, true);
-    addEventListener("scroll", this.hide);
-    addEventListener("resize", this.hide);
+    this.pointer = { x: -1, y: -1 }; // where it was seen last
+    host.addEventListener("pointerdown", this.noted);
+    host.addEventListener("scroll", this.followCell, true);
+    addEventListener("scroll", this.followCell);
+    addEventListener("resize", this.followCell);
   }
 
   end() {
-    removeEventListener("resize", this.hide);
-    this.host.removeEventListener("scroll", this.hide, true);
-    removeEventListener("scroll", this.hide);
+    this.host.removeEventListener("pointerdown", this.noted);
+    removeEventListener("resize", this.followCell);
+    this.host.removeEventListener("scroll", this.followCell, true);
+    removeEventListener("scroll", this.followCell);
   }
 
   /** Listen to a table whose cells have an `entry`. */
@@ -29,8 +32,7 @@ export class CellNotes {
     this.hide();
     const first = table.querySelector("[role=gridcell]");
     if (first) first.tabIndex = 0;
-    const over = (event) => this.open(event.target.closest("[role=gridcell]"));
-    table.addEventListener("pointerover", over);
+    table.addEventListener("pointerover", (event) => this.pointed(event));
     table.addEventListener("pointerleave", () => document.activeElement !== this.cell && this.hide());
     table.addEventListener("focusin", (event) => {
       const cell = event.target.closest("[role=gridcell]");
@@ -44,12 +46,23 @@ export class CellNotes {
     table.addEventListener("keydown", (event) => this.moved(event));
   }
 
+  /** A page that moves under a pointer at rest points at nothing. */
+  pointed({ target, screenX, screenY }) {
+    const moved = screenX !== this.pointer.x || screenY !== this.pointer.y;
+    this.pointer = { x: screenX, y: screenY };
+    if (moved) this.open(target.closest("[role=gridcell]"));
+  }
+
+  noted = ({ screenX, screenY }) => {
+    this.pointer = { x: screenX, y: screenY };
+  };
+
   /** Go to a cell, wherever it is. */
   show(cell) {
     if (!cell) return;
     cell.scrollIntoView({ block: "center", inline: "center" });
     cell.focus({ preventScroll: true });
-    requestAnimationFrame(() => this.open(cell)); // scrolling has closed it
+    this.open(cell);
   }
 
   moved(event) {
@@ -78,6 +91,16 @@ export class CellNotes {
   hide = () => {
     this.cell?.removeAttribute("aria-describedby");
     this.panel.hidden = true;
+  };
+
+  /** Stay with the cell when it moves, as long as it is to be seen. */
+  followCell = () => {
+    if (this.panel.hidden) return;
+    const place = this.cell.getBoundingClientRect();
+    const view = this.cell.closest(".tables-scroll").getBoundingClientRect();
+    const isSeen = place.bottom > Math.max(0, view.top) && place.top < Math.min(innerHeight, view.bottom);
+    if (isSeen) this.place(place);
+    else this.hide();
   };
 
   lines({ kind, notes = [], said = [] }) {
