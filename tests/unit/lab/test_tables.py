@@ -7,6 +7,7 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 from datetime import date
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import ClassVar
@@ -34,7 +35,8 @@ from wirehop.measured import TECHNIQUES, Profile, load_profile
 ROOT = Path(__file__).parents[3]
 EMPTY = Profile()
 FULL = full_profile()
-PROFILES = pytest.mark.parametrize("profile", [EMPTY, FULL, load_profile()], ids=["empty", "full", "own"])
+PROFILES_BY_NAME = {"empty": EMPTY, "full": FULL, "own": load_profile()}
+PROFILES = pytest.mark.parametrize("name", PROFILES_BY_NAME)
 FOUND = {Kind.MEASURED, Kind.PROBED}
 EXPECTED_SCENARIOS = {
     *("instant messaging", "collaborative documents", "market data", "multiplayer games", "iot", "danmaku"),
@@ -43,14 +45,20 @@ EXPECTED_SCENARIOS = {
 }
 
 
-@pytest.fixture(scope="module")
+@cache
+def tables_of(name: str) -> Tables:
+    """Made once: what an advisor is asked for them takes time."""
+    return make_tables(PROFILES_BY_NAME[name])
+
+
+@pytest.fixture
 def full() -> Tables:
-    return make_tables(FULL)
+    return tables_of("full")
 
 
-@pytest.fixture(scope="module")
-def own() -> Tables:
-    return make_tables(load_profile())
+@pytest.fixture
+def empty() -> Tables:
+    return tables_of("empty")
 
 
 # ---- the catalogue
@@ -77,7 +85,8 @@ def test_what_is_measured_or_probed_is_never_cited_and_never_written_by_hand() -
 
 
 @PROFILES
-def test_a_measured_cell_has_a_method_a_place_and_a_date(profile: Profile) -> None:
+def test_a_measured_cell_has_a_method_a_place_and_a_date(name: str) -> None:
+    profile = PROFILES_BY_NAME[name]
     for line in LINES:
         for technique in TECHNIQUES:
             cell = line.cell(profile, technique)
@@ -167,9 +176,9 @@ def test_every_scenario_is_in_the_table(full: Tables) -> None:
     assert {each.demo for each in full.scenarios} >= {"chat/", "monitor/", "call/", "assist/"}
 
 
-def test_without_figures_a_scenario_has_none() -> None:
-    assert {each.p99 for each in make_tables(EMPTY).scenarios} == {NOT_KNOWN}
-    assert {each.bytes_per_minute for each in make_tables(EMPTY).scenarios} == {NOT_KNOWN}
+def test_without_figures_a_scenario_has_none(empty: Tables) -> None:
+    assert {each.p99 for each in empty.scenarios} == {NOT_KNOWN}
+    assert {each.bytes_per_minute for each in empty.scenarios} == {NOT_KNOWN}
 
 
 def test_every_claim_names_cells_that_are_there_its_source_and_a_date(full: Tables) -> None:
@@ -182,10 +191,10 @@ def test_every_claim_names_cells_that_are_there_its_source_and_a_date(full: Tabl
         assert answered.found, claim.id
 
 
-def test_a_claim_about_what_was_not_measured_is_not_known() -> None:
-    answered = {each.id: each for each in make_tables(EMPTY).claims}
+def test_a_claim_about_what_was_not_measured_is_not_known(empty: Tables) -> None:
+    answered = {each.id: each for each in empty.claims}
     assert answered["latency-datastream"].found == ()
-    assert "| not known |" in comparison_page(make_tables(EMPTY))
+    assert "| not known |" in comparison_page(empty)
 
 
 # ---- advantages
@@ -220,10 +229,9 @@ def test_a_figure_is_an_argument_only_where_it_is_far_from_the_others() -> None:
     assert said([0, 0, 0, 0]) == {}
 
 
-def test_an_ability_speaks_for_or_against() -> None:
-    tables = make_tables(FULL)
-    said = {(each.technique, each.text): each.side for each in tables.arguments}
-    rows = {row.id: row for row in tables.technical}
+def test_an_ability_speaks_for_or_against(full: Tables) -> None:
+    said = {(each.technique, each.text): each.side for each in full.arguments}
+    rows = {row.id: row for row in full.technical}
     found = 0
     for line, (good, bad) in ABILITIES.items():
         for technique, entry in rows[line].cells.items():
@@ -234,8 +242,8 @@ def test_an_ability_speaks_for_or_against() -> None:
 
 
 @PROFILES
-def test_every_link_of_the_advantages_leads_to_the_cell_that_proves_it(profile: Profile) -> None:
-    tables = make_tables(profile)
+def test_every_link_of_the_advantages_leads_to_the_cell_that_proves_it(name: str) -> None:
+    tables = tables_of(name)
     page, target = advantages_page(tables), comparison_page(tables)
     links = re.findall(r"^- \*\*[+−]\*\* .+: \[(.+)\]\(comparison\.md#(.+)\)$", page, re.MULTILINE)
     assert len(links) == len(tables.arguments) > 30
@@ -263,9 +271,9 @@ class Links(HTMLParser):
 
 
 @PROFILES
-def test_every_link_inside_of_the_html_has_its_place(profile: Profile) -> None:
+def test_every_link_inside_of_the_html_has_its_place(name: str) -> None:
     links = Links()
-    links.feed(render_html(profile))
+    links.feed(render_html(PROFILES_BY_NAME[name]))
     assert len(links.ids) == len(set(links.ids))
     assert set(links.targets) <= set(links.ids)
     assert len(links.targets) > 100
@@ -319,10 +327,11 @@ def test_a_drawing_is_svg_with_everything_in_it(full: Tables) -> None:
         assert f"{number}. {heading}" in said
 
 
-def test_numbers_of_footnotes_are_those_of_the_list(own: Tables, full: Tables) -> None:
-    for tables in (own, full):
-        for row in tables.technical:
-            for entry in row.cells.values():
-                assert (entry.text == NOT_KNOWN) == (entry.kind is None) == (not entry.notes)
-                for number in entry.notes:
-                    assert tables.notes[number - 1].kind is entry.kind
+@PROFILES
+def test_numbers_of_footnotes_are_those_of_the_list(name: str) -> None:
+    tables = tables_of(name)
+    for row in tables.technical:
+        for entry in row.cells.values():
+            assert (entry.text == NOT_KNOWN) == (entry.kind is None) == (not entry.notes)
+            for number in entry.notes:
+                assert tables.notes[number - 1].kind is entry.kind

@@ -1,5 +1,6 @@
 """The tables as Markdown: the pages in docs, the block in the README, and the export."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
@@ -82,10 +83,7 @@ def readme_block(tables: Tables) -> str:
     rows = [row for row in tables.technical if row.id in README_LINES]
     shown = [row for row in rows if any(row.cells[each].kind is not None for each in README_TECHNIQUES)]
     head = ["", *(TITLES[each] for each in README_TECHNIQUES)]
-    body = [
-        [f"{row.heading}: {_first_lower(row.title)}", *(_brief(row.cells[each]) for each in README_TECHNIQUES)]
-        for row in shown
-    ]
+    body = [[_name(row), *(_brief(row.cells[each]) for each in README_TECHNIQUES)] for row in shown]
     kinds = ", ".join(f"{word} ({kind})" for kind, word in KIND_WORDS.items() if kind is not Kind.DOCTOR)
     words = (
         f"Every cell is {kinds}, or says that it is not known. All {len(ROWS)} rows, {len(tables.techniques)} "
@@ -136,7 +134,15 @@ def _marks(entry: Entry) -> str:
 
 
 def _brief(entry: Entry) -> str:
-    return NOT_KNOWN if entry.kind is None else f"{_escape(entry.text)} <sup>{entry.kind}</sup>"
+    """Without what explains it: that is one link away."""
+    if entry.kind is None:
+        return NOT_KNOWN
+    said = re.split("[:;]", entry.text, maxsplit=1)[0]
+    return f"{_escape(said)} <sup>{entry.kind}</sup>"
+
+
+def _name(row: Row) -> str:
+    return row.heading if row.title == row.heading else f"{row.heading}: {_first_lower(row.title)}"
 
 
 def _scenarios(scenarios: Sequence[Scenario]) -> list[str]:

@@ -55,7 +55,7 @@ def scenarios(profile: Profile) -> tuple[Scenario, ...]:
                 DIRECTIONS[facts.direction],
                 _rate(facts),
                 LOSSES[facts.loss],
-                f"1 to {facts.fanout:,}",
+                f"a message to {facts.fanout:,}",
                 title(advice.main),
                 tuple(map(title, advice.fallbacks)),
                 "; ".join((*_side(advice), *others)),

@@ -13,6 +13,7 @@ class Source(Struct, frozen=True):
     date: str
 
 
+RFC3758: Final = Source("RFC 3758, SCTP Partial Reliability", "https://www.rfc-editor.org/rfc/rfc3758", "2004-05")
 RFC6455: Final = Source("RFC 6455, The WebSocket Protocol", "https://www.rfc-editor.org/rfc/rfc6455", "2011-12")
 RFC8441: Final = Source("RFC 8441, WebSockets with HTTP/2", "https://www.rfc-editor.org/rfc/rfc8441", "2018-09")
 RFC8445: Final = Source("RFC 8445, ICE", "https://www.rfc-editor.org/rfc/rfc8445", "2018-07")

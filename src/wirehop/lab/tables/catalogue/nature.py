@@ -44,7 +44,9 @@ PROTOCOL: Final = {
     "websocket-h2": cited("one HTTP/2 stream among others, opened by extended CONNECT", sources.RFC8441),
     "webtransport": cited("HTTP/3: QUIC over UDP", sources.WEBTRANSPORT),
     "data-channel": cited("SCTP over DTLS over UDP, along a path that ICE finds", sources.RFC8831),
-    "data-channel-unreliable": cited("SCTP over DTLS over UDP, along a path that ICE finds", sources.RFC8831),
+    "data-channel-unreliable": cited(
+        "SCTP over DTLS over UDP, along a path that ICE finds; nothing is sent again", sources.RFC8831, sources.RFC3758
+    ),
     "media": cited("RTP encrypted by SRTP, over UDP, along a path that ICE finds", sources.RFC8834),
 }
 
