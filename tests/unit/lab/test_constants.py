@@ -1,10 +1,8 @@
 """What the tables say of standards, read off real bytes: of our codecs, and of other implementations of the same."""
 
-import ssl
 import struct
 
 import pytest
-import trustme
 from aiortc.rtcsctptransport import DataChunk, serialize_packet
 from aiortc.rtp import RtpPacket
 from hyperframe.frame import DataFrame
@@ -18,7 +16,6 @@ from wirehop.codecs.json_lines import encode_publication_push
 from wirehop.core.messages import Publication
 from wirehop.hosts.native.handshake import accept
 from wirehop.hosts.native.websocket_parser import Message, WebSocketParser
-from wirehop.lab.tables.round_trips import NEW, REQUEST, TCP, TLS13, UPGRADE, WARM, trips
 from wirehop.transports.jsonp import script
 from wirehop.transports.stream import JSON as STREAM
 
@@ -99,33 +96,6 @@ def test_heartbeats() -> None:
     assert EventStreamDecoder().feed(COMMENT) == []
     assert len(websocket_frame(b"", PING)) == 2
     assert len(Frame(Opcode.PONG, b"").serialize(mask=True)) == 6
-
-
-def test_a_tls_1_3_handshake_takes_one_round_trip() -> None:
-    authority = trustme.CA()
-    ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authority.issue_cert("example.org").configure_cert(ours)
-    authority.configure_trust(theirs)
-    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = theirs.wrap_bio(down, up, server_hostname="example.org")
-    server = ours.wrap_bio(up, down, server_side=True)
-    with pytest.raises(ssl.SSLWantReadError):
-        client.do_handshake()  # the first flight: a hello
-    with pytest.raises(ssl.SSLWantReadError):
-        server.do_handshake()  # its answer, with which the client is done
-    client.do_handshake()
-    client.write(b"GET / HTTP/1.1\r\n\r\n")  # in the same flight as the end of the handshake
-    server.do_handshake()
-    assert client.version() == "TLSv1.3"
-    assert server.read() == b"GET / HTTP/1.1\r\n\r\n"
-    assert trips((TLS13,)) == 1
-
-
-def test_round_trips_add_up() -> None:
-    assert (TCP.trips, TLS13.trips, REQUEST.trips, UPGRADE.trips) == (1, 1, 1, 1)
-    assert {trips(steps) for steps in NEW.values()} == {3}
-    assert {technique for technique, steps in WARM.items() if trips(steps) == 1} == set(NEW) - {"websocket"}
-    assert trips(WARM["websocket"]) == 3  # RFC 6455, section 4.1: a connection of its own
 
 
 def test_an_extended_head_holds_the_length_in_network_order() -> None:

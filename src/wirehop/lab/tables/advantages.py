@@ -115,13 +115,18 @@ FACTS: Final[tuple[tuple[str, Side, str, str], ...]] = (
     ("webtransport", "disadvantage", "Young: old browsers do not have it", "support"),
     ("data-channel", "advantage", "From end to end, without a server between", "direction"),
     ("data-channel", "advantage", "Always encrypted", "encryption"),
-    ("data-channel", "disadvantage", "Many round trips until it is open", "trips-new"),
+    ("data-channel", "disadvantage", "Many round trips, behind those of signaling", "trips-new"),
     ("data-channel-unreliable", "advantage", "What is lost holds nothing up, as nothing is sent again", "protocol"),
     ("data-channel-unreliable", "advantage", "Always encrypted", "encryption"),
-    ("data-channel-unreliable", "disadvantage", "Many round trips until it is open", "trips-new"),
+    (
+        "data-channel-unreliable",
+        "disadvantage",
+        "Many round trips, behind those of signaling",
+        "trips-new",
+    ),
     ("media", "advantage", "Over UDP: nothing waits for what is late", "protocol"),
     ("media", "advantage", "Always encrypted", "encryption"),
-    ("media", "disadvantage", "Many round trips until it is open", "trips-new"),
+    ("media", "disadvantage", "Needs signaling before its own round trips", "trips-new"),
 )
 """(technique, side, sentence, line). Printed where the line's cell is known."""
 

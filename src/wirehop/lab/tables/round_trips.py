@@ -22,18 +22,28 @@ TLS13: Final = Step("TLS 1.3 handshake", 1, "RFC 8446, section 2")
 REQUEST: Final = Step("request and the beginning of its answer", 1, "RFC 9112, section 2")
 UPGRADE: Final = Step("upgrade; what the server says follows in the same flight", 1, "RFC 6455, section 1.3")
 
+SETTINGS: Final = Step("HTTP/2: the server's settings allow extended CONNECT", 1, "RFC 8441, section 3")
+EXTENDED: Final = Step("extended CONNECT; what the server says follows in the same flight", 1, "RFC 8441, section 5")
+ICE: Final = Step("ICE: a connectivity check", 1, "RFC 8445, section 7")
+DTLS: Final = Step("DTLS 1.2 handshake", 2, "RFC 6347, section 4.2")
+SCTP: Final = Step("SCTP association", 2, "RFC 9260, section 5.1")
+
+POLLS_AND_STREAMS: Final = ("short-poll", "long-poll", "jsonp", "sse", "sse-post", "stream")
 NEW: Final = {
-    "short-poll": (TCP, TLS13, REQUEST),
-    "long-poll": (TCP, TLS13, REQUEST),
-    "jsonp": (TCP, TLS13, REQUEST),
-    "sse": (TCP, TLS13, REQUEST),
-    "sse-post": (TCP, TLS13, REQUEST),
-    "stream": (TCP, TLS13, REQUEST),
+    **dict.fromkeys(POLLS_AND_STREAMS, (TCP, TLS13, REQUEST)),
     "websocket": (TCP, TLS13, UPGRADE),
+    "websocket-h2": (TCP, TLS13, SETTINGS, EXTENDED),
+    "data-channel": (ICE, DTLS, SCTP),
+    "data-channel-unreliable": (ICE, DTLS, SCTP),
+    "media": (ICE, DTLS),
 }
-"""To an origin that the browser has no connection to."""
-WARM: Final = {technique: (TCP, TLS13, UPGRADE) if technique == "websocket" else (REQUEST,) for technique in NEW}
-"""With an open HTTP/1.1 connection at hand: a request takes it, an upgrade needs one of its own."""
+"""To an origin that the browser has no connection to; what WebRTC takes begins when signaling is through."""
+WARM: Final = {
+    **dict.fromkeys(POLLS_AND_STREAMS, (REQUEST,)),
+    "websocket": (TCP, TLS13, UPGRADE),
+    "websocket-h2": (EXTENDED,),
+}
+"""With an open connection at hand: a request takes it, an upgrade of HTTP/1.1 needs one of its own."""
 
 
 def trips(steps: tuple[Step, ...]) -> int:
