@@ -162,16 +162,25 @@ def test_this_browser_and_this_network_answer_for_themselves(page: Page) -> None
     entries = page.evaluate(f"[...{browser}.querySelectorAll('td')].map(cell => cell.entry.text ?? '')")
     assert dict(zip(TECHNIQUES, entries, strict=True))["sse"] == "yes"
     assert page.locator("[data-line=your-network] td.unknown").count() == len(TECHNIQUES)
-    page.get_by_test_id("probe-network").click()
-    wait(page, "document.querySelector('[data-testid=probe-network]').textContent === 'Again'", seconds=60)
-    cells = "[...document.querySelectorAll('[data-line=your-network] td')]"
-    answers = page.evaluate(f"{cells}.map(cell => [cell.entry.kind ?? '', cell.entry.text ?? ''])")
-    found = dict(zip(TECHNIQUES, answers, strict=True))
+    found = probed(page, "your-network")
     for technique in ("websocket", "stream", "sse-post", "long-poll", "short-poll"):
         kind, text = found[technique]
         assert kind == "D"
         assert text.startswith("comes through, "), (technique, text)
     assert found["webtransport"] == ["", ""]
+    kind, text = probed(page, "your-udp")["media"]
+    assert kind == "D"
+    assert text.startswith("UDP "), text
+
+
+def probed(page: Page, line: str) -> dict[str, list[str]]:
+    """Kind and words of each cell of a line, when it has been tried from here."""
+    button = page.get_by_test_id(f"probe-{line}")
+    button.click()
+    wait(page, f"document.querySelector('[data-testid=probe-{line}]').textContent === 'Again'", seconds=90)
+    cells = f"[...document.querySelectorAll('[data-line={line}] td')]"
+    answers = page.evaluate(f"{cells}.map(cell => [cell.entry.kind ?? '', cell.entry.text ?? ''])")
+    return dict(zip(TECHNIQUES, answers, strict=True))
 
 
 def test_a_server_without_tables_is_said(chromium: Browser, server: Server, open_page: OpenPage) -> None:

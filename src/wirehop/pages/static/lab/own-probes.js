@@ -1,6 +1,7 @@
 // What only the visitor's own browser and network can say: which techniques are there, and which come through.
 
 import { connect } from "../sdk/wirehop.js";
+import { randomId } from "../ui.js";
 
 const PATIENCE = 10_000; // milliseconds for a wire to be live
 const WIRES = { "websocket": "websocket", "stream": "stream", "sse-post": "sse", "long-poll": "long-poll", "short-poll": "short-poll" };
@@ -30,6 +31,21 @@ export async function probeNetwork(server) {
   const entries = {};
   for (const [technique, wire] of Object.entries(WIRES)) entries[technique] = await probe(server, wire);
   return entries;
+}
+
+const STEPS = { "stun-udp": "UDP", "turn-udp": "relay over UDP", "turn-tcp": "over TCP", "turn-tls": "over TLS", "relay": "data through it" };
+const RESULTS = { ok: "yes", failed: "no", skipped: "not tried" };
+
+/** Which ways a call could take from here: the pre-flight of calls, in a room of its own. Nothing where there are no rooms. */
+export async function probeCalls(client) {
+  const { preflight } = await import("../sdk/wirehop.rtc.js");
+  const { steps } = await preflight(client, `room:${randomId(8)}`);
+  const tried = steps.filter(({ name }) => name in STEPS);
+  if (!tried.length) return {};
+  const text = tried.map(({ name, result }) => `${STEPS[name]} ${RESULTS[result]}`).join(", ");
+  const reasons = tried.filter(({ reason }) => reason).map(({ name, reason }) => `${STEPS[name]}: ${reason}`);
+  const entry = { text, kind: "D", said: [`the pre-flight of calls, ${today()}`, ...reasons] };
+  return Object.fromEntries(["data-channel", "data-channel-unreliable", "media"].map((name) => [name, entry]));
 }
 
 async function probe(server, wire) {

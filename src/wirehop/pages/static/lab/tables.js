@@ -3,10 +3,10 @@
 
 import { SERVER, element, memory } from "../ui.js";
 import { CellNotes } from "./cell-notes.js";
-import { browserEntries, probeNetwork } from "./own-probes.js";
+import { browserEntries, probeCalls, probeNetwork } from "./own-probes.js";
 
 const FORMATS = [["markdown", "Markdown"], ["csv", "CSV"], ["json", "JSON"], ["html", "HTML"], ["svg", "SVG"]];
-const NETWORK_LINE = "your-network";
+const PROBES = { "your-network": () => probeNetwork(SERVER), "your-udp": (client) => probeCalls(client) };
 const BROWSER_AFTER = "present";
 const KINDS = { M: "measured", P: "proved by a test", B: "probed in a browser", D: "from your network", C: "cited" };
 
@@ -37,6 +37,7 @@ class TablesView {
     this.client = client;
     this.tables = tables;
     this.shown = new Set(this.chosen());
+    this.probed = {}; // by line: what was found from here
     this.notes = new CellNotes(host, (number) => tables.notes[number - 1], KINDS);
     this.technical = element("div", { dataset: { testid: "technical" } });
     host.replaceChildren(
@@ -148,23 +149,24 @@ class TablesView {
     const rows = [...this.tables.technical];
     const own = { id: "this-browser", row: 23, heading: "Browser support", title: "In this browser", cells: browserEntries() };
     rows.splice(rows.findIndex((row) => row.id === BROWSER_AFTER) + 1, 0, own);
-    return rows.map((row) => (row.id === NETWORK_LINE && this.probed ? { ...row, cells: this.probed } : row));
+    return rows.map((row) => (this.probed[row.id] ? { ...row, cells: this.probed[row.id] } : row));
   }
 
   drawRow(row, names) {
     const title = element("th", { scope: "row" }, row.title);
-    if (row.id === NETWORK_LINE) title.append(this.probeButton());
+    if (row.id in PROBES) title.append(this.probeButton(row.id));
     return element("tr", { dataset: { line: row.id } }, title, ...names.map((name) => drawCell(row, name)));
   }
 
-  probeButton() {
-    const button = element("button", { type: "button", className: "button small", dataset: { testid: "probe-network" } }, this.probed ? "Again" : "Try from here");
+  probeButton(line) {
+    const label = line in this.probed ? "Again" : "Try from here";
+    const button = element("button", { type: "button", className: "button small", dataset: { testid: `probe-${line}` } }, label);
     button.addEventListener("click", async () => {
       button.disabled = true;
       button.textContent = "trying…";
-      this.probed = await probeNetwork(SERVER);
+      this.probed[line] = await PROBES[line](this.client).catch(() => ({})); // then it stays unknown
       this.drawTechnical();
-      this.technical.querySelector("[data-testid=probe-network]").focus();
+      this.technical.querySelector(`[data-testid=probe-${line}]`).focus({ preventScroll: true });
     });
     return button;
   }
