@@ -4,6 +4,7 @@ import zlib
 from typing import ClassVar
 
 from wirehop.lab.tables.catalogue import LINES
+from wirehop.lab.tables.catalogue.delivery import LINKS, LOSSES, PLACES
 from wirehop.measured import TECHNIQUES, Figure, Profile
 
 METHOD, WHERE, DATE = "a fixture", "nowhere", "2026-11-28"
@@ -11,10 +12,10 @@ NAMES = (
     *(f"first/{{technique}}/{each}" for each in ("new", "warm")),
     *(
         f"latency/{{technique}}/{link}/{quantile}"
-        for link in ("rtt0", "rtt20", "rtt100", "rtt300", "loss1", "loss5", "loss20")
+        for link in (*LINKS, *LOSSES, *PLACES)
         for quantile in ("p50", "p95", "p99")
     ),
-    *(f"missed/{{technique}}/{link}" for link in ("rtt0", "rtt20", "rtt100", "rtt300", "loss1", "loss5", "loss20")),
+    *(f"missed/{{technique}}/{link}" for link in (*LINKS, *LOSSES, *PLACES)),
     *(f"bytes/{{technique}}/{way}/{size}" for way in ("down", "up") for size in (20, 200, 2000)),
     *("head/{technique}", "head/{technique}/chromium", "head/{technique}/firefox", "idle/{technique}"),
     *("rate/{technique}", "resume/{technique}", "dead/{technique}", "memory/{technique}", "cpu/{technique}"),

@@ -121,6 +121,13 @@ def test_a_cell_with_a_figure_missing_is_not_known() -> None:
     assert line.cell(Profile(figures=figures), "sse") == UNKNOWN
 
 
+def test_a_line_that_need_not_be_is_there_when_something_is_known(empty: Tables, full: Tables) -> None:
+    shown = [{row.id for row in tables.technical} for tables in (empty, full)]
+    assert shown[1] - shown[0] == {line.id for line in LINES if line.is_optional}
+    assert shown[1] == {line.id for line in LINES}
+    assert {row.row for row in empty.technical} == set(ROWS)
+
+
 def test_a_footnote_says_everything() -> None:
     line = measured_line("x", 4, "x", ["latency/{technique}/rtt0/p50"])
     (note,) = line.cell(FULL, "sse").notes

@@ -58,7 +58,7 @@ ABILITIES: Final = {
     "proxy-idle-cut": ("Outlives proxies that cut what is idle", "Is cut by proxies that cut what is idle"),
     "proxy-strip-upgrade": ("Comes through proxies that strip Upgrade", "Fails where a proxy strips Upgrade"),
     "proxy-gzip": ("Comes through proxies that compress", "Is held back by proxies that compress"),
-    "proxy-inspect": (
+    "proxy-inspecting": (
         "Comes through proxies that answer upgrades themselves",
         "Fails where a proxy answers upgrades itself",
     ),

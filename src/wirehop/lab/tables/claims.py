@@ -141,7 +141,7 @@ CLAIMS: Final = (
         "WebSocket through proxies",
         "sometimes",
         sources.DATASTREAM,
-        (("proxy-strip-upgrade", "websocket"), ("proxy-inspect", "websocket"), ("proxy-idle-cut", "websocket")),
+        (("proxy-strip-upgrade", "websocket"), ("proxy-inspecting", "websocket"), ("proxy-idle-cut", "websocket")),
     ),
     Claim(
         "rate",

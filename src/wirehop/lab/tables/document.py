@@ -109,6 +109,7 @@ def make_tables(profile: Profile) -> Tables:
             {technique: footnotes.entry(cell) for technique, cell in cells[line.id].items()},
         )
         for line in LINES
+        if not line.is_optional or any(cell.is_known for cell in cells[line.id].values())
     )
     rows = {row.id: row for row in technical}
     argued = tuple(

@@ -13,7 +13,8 @@ Better = Literal["", "low", "high"]
 
 
 class Line(Struct, frozen=True):
-    """`id` is its anchor; `row` the number in the catalogue; `better` says which values are the good ones."""
+    """`id` is its anchor; `row` the number in the catalogue; `better` says which values are the good ones. An
+    optional line is left out of the tables where none of its cells is known."""
 
     id: str
     row: int
@@ -21,6 +22,7 @@ class Line(Struct, frozen=True):
     kinds: frozenset[Kind]
     make: Callable[[Profile, str], Cell]
     better: Better = ""
+    is_optional: bool = False
 
     def cell(self, profile: Profile, technique: str) -> Cell:
         """What it says of that technique. A cell of another kind than the line takes is a mistake in the source."""

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import structs
+
 from wirehop.lab.tables.figures import of_samples
 from wirehop.lab.tables.lines import Line, measured_line, passing_line
 
@@ -12,6 +14,15 @@ LINKS: Final = {
     "rtt300": "round trip 300 ms",
 }
 LOSSES: Final = {"loss1": "1 % lost", "loss5": "5 % lost", "loss20": "20 % lost"}
+PLACES: Final = {
+    "office": "in an office",
+    "4g": "on 4G",
+    "train": "on a train",
+    "hotel": "in a hotel's Wi-Fi",
+    "satellite": "by satellite",
+    "company": "behind a company's proxy",
+}
+"""Links of the lab that the tables need not have."""
 
 
 def _latency(row: int, link: str, words: str) -> tuple[Line, Line]:
@@ -32,6 +43,7 @@ def _latency(row: int, link: str, words: str) -> tuple[Line, Line]:
 LINES: Final[tuple[Line, ...]] = (
     *(line for link, words in LINKS.items() for line in _latency(4, link, words)),
     *(line for link, words in LOSSES.items() for line in _latency(5, link, words)),
+    *(structs.replace(line, is_optional=True) for link, words in PLACES.items() for line in _latency(5, link, words)),
     measured_line("rate", 9, "Messages a second until p99 passes 100 ms", ["rate/{technique}"], better="high"),
     passing_line("ordered", 11, "In order, with loss on the way", "ordered"),
     passing_line("reliable", 11, "Everything arrives, with loss on the way", "reliable"),

@@ -10,7 +10,7 @@ PROXIES: Final = {
     "idle-cut": "that cuts what is idle",
     "strip-upgrade": "that strips Upgrade",
     "gzip": "that compresses event streams",
-    "inspect": "that answers upgrades itself",
+    "inspecting": "that answers upgrades itself",
     "block-udp": "with UDP blocked",
 }
 
