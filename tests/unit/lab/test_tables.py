@@ -212,6 +212,7 @@ def test_every_claim_names_cells_that_are_there_its_source_and_a_date(full: Tabl
         assert {technique for _, technique in claim.cells} <= set(TECHNIQUES)
         assert claim.source.title
         assert date.fromisoformat(claim.source.date)
+        assert claim.source.url.startswith(("https://", "http://www.nxmr.cn/"))
         assert answered.found, claim.id
 
 

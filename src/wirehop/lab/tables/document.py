@@ -10,7 +10,7 @@ from wirehop.lab.tables.catalogue import LINES, ROWS
 from wirehop.lab.tables.cells import NOT_KNOWN, Cell, Kind, Note
 from wirehop.lab.tables.claims import CLAIMS, Claim
 from wirehop.lab.tables.scenarios import Scenario, scenarios
-from wirehop.lab.tables.titles import TITLES, anchor
+from wirehop.lab.tables.titles import TITLES, anchor, inside
 from wirehop.measured import TECHNIQUES, Profile
 
 VERSION: Final = 1
@@ -122,7 +122,7 @@ def make_tables(profile: Profile) -> Tables:
 
 def _answered(rows: Mapping[str, Row], claim: Claim) -> Answered:
     found = tuple(
-        Found(f"{TITLES[technique]}, {rows[line].title}", anchor(line, technique), entry)
+        Found(f"{TITLES[technique]}, {inside(rows[line].title)}", anchor(line, technique), entry)
         for line, technique in claim.cells
         if (entry := rows[line].cells[technique]).kind is not None
     )

@@ -9,7 +9,7 @@ from wirehop.lab.tables.catalogue import ROWS
 from wirehop.lab.tables.cells import KIND_WORDS, NOT_KNOWN, Kind
 from wirehop.lab.tables.document import Answered, Entry, Row, Tables
 from wirehop.lab.tables.scenarios import Scenario
-from wirehop.lab.tables.titles import TITLES, anchor
+from wirehop.lab.tables.titles import TITLES, anchor, inside
 
 COMPARISON: Final = "comparison.md"
 """The page that has the cells."""
@@ -142,7 +142,7 @@ def _brief(entry: Entry) -> str:
 
 
 def _name(row: Row) -> str:
-    return row.heading if row.title == row.heading else f"{row.heading}: {_first_lower(row.title)}"
+    return row.heading if row.title == row.heading else f"{row.heading}: {inside(row.title)}"
 
 
 def _scenarios(scenarios: Sequence[Scenario]) -> list[str]:
@@ -203,7 +203,3 @@ def _footnotes(tables: Tables) -> list[str]:
 
 def _escape(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-
-
-def _first_lower(text: str) -> str:
-    return text if text[:2].isupper() else text[0].lower() + text[1:]

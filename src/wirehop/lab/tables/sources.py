@@ -81,11 +81,24 @@ DECISION_GUIDE: Final = Source(
 DATASTREAM: Final = Source(
     "DataStream, protocol comparison", "https://docs.datastream.andrebassi.com.br/protocols/comparison", _READ
 )
-NXMR: Final = Source("nxmr.cn, comparison of 2025", "https://nxmr.cn/Finance/28441", "2026-11-23")
-EWBANG: Final = Source("ewbang.com, article 1000267820", "https://ewbang.com", "2026-11-23")
-HIVEBOOK: Final = Source("hivebook.wiki, real-time techniques", "https://hivebook.wiki", "2026-11-23")
-STREAMDATA: Final = Source("streamdata.io, slides of 2015", "https://streamdata.io", "2026-11-23")
-SKILL_MATRIX: Final = Source("A matrix for coding agents, found in a public repository", "", "2026-11-23")
+NXMR: Final = Source("nxmr.cn, comparison of 2025", "http://www.nxmr.cn/Finance/28441.html", _READ)
+EWBANG: Final = Source(
+    "ewbang.com, SSE, WebSocket and polling", "https://www.ewbang.com/community/article/details/1000267820.html", _READ
+)
+REVIDD: Final = Source(
+    "revidd.com, WebRTC vs LL-HLS", "https://revidd.com/blog/low-latency-streaming-webrtc-vs-ll-hls", _READ
+)
+SSE_GUIDE: Final = Source(
+    "server-sent-events.com, setting the retry interval",
+    "https://www.server-sent-events.com/sse-protocol-fundamentals-architecture/event-id-retry-mechanism-design/setting-the-retry-interval-in-sse-streams/",
+    _READ,
+)
+WEBSOCKET_LIST: Final = Source(
+    "public-html-comments, limits of WebSocket connections",
+    "https://www.w3.org/mid/c5b3a7130810291217i2835a3b0w9d1bc80db8edc0b3@mail.gmail.com",
+    "2008-10-29",
+)
+MDN_EVENTS: Final = Source("MDN, EventSource", "https://developer.mozilla.org/en-US/docs/Web/API/EventSource", _READ)
 MINHVO: Final = Source(
     "minhvo.is-a.dev, WebSockets vs SSE vs long polling",
     "https://minhvo.is-a.dev/blogs/websockets-vs-server-sent-events-vs-long-polling",

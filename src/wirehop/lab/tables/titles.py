@@ -19,6 +19,11 @@ TITLES: Final = {
 """By name; in the order of the columns."""
 
 
+def inside(text: str) -> str:
+    """How a title goes on inside of a sentence: its first letter small, unless it is one of several capitals."""
+    return text if text[:2].isupper() else text[0].lower() + text[1:]
+
+
 def anchor(line: str, technique: str) -> str:
     """The anchor of a cell."""
     return f"cell-{line}-{technique}"
