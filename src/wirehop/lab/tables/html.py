@@ -21,7 +21,7 @@ STYLE: Final = (
     ".tables tbody th{position:sticky;left:0;background:light-dark(#fff,#16181d);font-weight:550;min-width:150px}"
     ".tables tbody.part th[colspan]{background:light-dark(#eceef3,#252932);font-weight:650}"
     ".tables .unknown{color:light-dark(#6b7280,#9aa3b2);font-style:italic}"
-    ".tables sup a{margin-left:3px;color:light-dark(#3a45c8,#9aa8ff);text-decoration:none}"
+    ".tables sup{line-height:0}.tables sup a{margin-left:3px;color:light-dark(#3a45c8,#9aa8ff);text-decoration:none}"
     ".tables :target{outline:2px solid light-dark(#3a45c8,#9aa8ff)}"
 )
 

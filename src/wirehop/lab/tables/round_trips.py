@@ -19,10 +19,10 @@ class Step(Struct, frozen=True):
 
 TCP: Final = Step("TCP handshake", 1, "RFC 9293, section 3.5")
 TLS13: Final = Step("TLS 1.3 handshake", 1, "RFC 8446, section 2")
-REQUEST: Final = Step("request and the beginning of its answer", 1, "RFC 9112, section 2")
+REQUEST: Final = Step("request; its answer begins", 1, "RFC 9112, section 2")
 UPGRADE: Final = Step("upgrade; what the server says follows in the same flight", 1, "RFC 6455, section 1.3")
 
-SETTINGS: Final = Step("HTTP/2: the server's settings allow extended CONNECT", 1, "RFC 8441, section 3")
+SETTINGS: Final = Step("settings of HTTP/2; the server allows extended CONNECT", 1, "RFC 8441, section 3")
 EXTENDED: Final = Step("extended CONNECT; what the server says follows in the same flight", 1, "RFC 8441, section 5")
 ICE: Final = Step("ICE: a connectivity check", 1, "RFC 8445, section 7")
 DTLS: Final = Step("DTLS 1.2 handshake", 2, "RFC 6347, section 4.2")
