@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the module beside this one
 from profiles import DATE, METHOD, WHERE, full_profile
 
 from wirehop.lab.tables import FORMATS, as_json, make_tables, render_html, schema
-from wirehop.lab.tables.advantages import ABILITIES, COMPARED, FACTS, arguments
+from wirehop.lab.tables.advantages import ABILITIES, COMPARED, COUNTED, FACTS, arguments
 from wirehop.lab.tables.catalogue import LINES, ROWS
 from wirehop.lab.tables.cells import NOT_KNOWN, UNKNOWN, Cell, Kind, cited
 from wirehop.lab.tables.claims import CLAIMS
@@ -235,7 +235,7 @@ def test_no_line_rests_on_a_cell_that_is_not_known() -> None:
 
 def test_arguments_speak_of_lines_that_are_there() -> None:
     lines = {line.id: line for line in LINES}
-    assert set(ABILITIES) | set(COMPARED) | {line for *_, line in FACTS} <= set(lines)
+    assert set(ABILITIES) | set(COUNTED) | set(COMPARED) | {line for *_, line in FACTS} <= set(lines)
     for name in COMPARED:
         assert lines[name].better, name
 
@@ -252,6 +252,16 @@ def test_a_figure_is_an_argument_only_where_it_is_far_from_the_others() -> None:
     assert said([100, 100, 100, 150, 50]) == {"sse": "disadvantage", "sse-post": "advantage"}
     assert said([100, 100, 1]) == {}  # too few to have a middle
     assert said([0, 0, 0, 0]) == {}
+
+
+def test_a_count_speaks_for_where_it_is_none_and_against_where_it_is_some() -> None:
+    cells = {line.id: dict.fromkeys(TECHNIQUES, UNKNOWN) for line in LINES}
+    cells["resume"] |= {"sse": Cell("0 of 9", Kind.MEASURED, (), 0.0), "jsonp": Cell("2 of 9", Kind.MEASURED, (), 2.0)}
+    said = arguments(cells, {line.id: line.better for line in LINES})
+    assert [(each.technique, each.side, each.says) for each in said] == [
+        ("sse", "advantage", "0 of 9"),
+        ("jsonp", "disadvantage", "2 of 9"),
+    ]
 
 
 def test_an_ability_speaks_for_or_against(full: Tables) -> None:

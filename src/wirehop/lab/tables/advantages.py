@@ -1,7 +1,7 @@
 """Advantages and disadvantages of each technique: sentences that hold because of a cell, and not otherwise.
 
-Three tables make them. An ability that was found or not found; a figure that is far from the others'; a fact of
-standards or tests. Whoever changes a figure changes the sentences: nothing here says what a cell does not.
+Four tables make them. An ability that was found or not found; a count that is none or some; a figure that is far from
+the others'; a fact of standards or tests. Whoever changes a figure changes the sentences: nothing here says what a cell does not.
 """
 
 import statistics
@@ -66,13 +66,19 @@ ABILITIES: Final = {
 }
 """By line: what `yes` and `no` mean; "" says nothing."""
 
+COUNTED: Final = {
+    "resume": ("Goes on after cuts, nothing lost or doubled", "Loses or doubles messages over cuts"),
+    "missed-rtt100": ("", "Misses messages"),
+    "missed-loss5": ("", "Misses messages where packets are lost"),
+}
+"""By line: what none and some mean; "" says nothing."""
+
 COMPARED: Final = {
     "first-new": ("Quick to the first message", "Slow to the first message"),
     "first-warm": ("Quick to the first message from an open page", "Slow to the first message from an open page"),
     "trips-warm": ("Few round trips from an open page", "More round trips from an open page"),
     "latency-rtt100": ("Quick at a round trip of 100 ms", "Slow at a round trip of 100 ms"),
     "latency-loss5": ("Stays quick where packets are lost", "Falls behind where packets are lost"),
-    "missed-rtt100": ("", "Misses messages"),
     "bytes-down-20": ("Small messages stay small, down", "Small messages grow, down"),
     "bytes-up-20": ("Small messages stay small, up", "Small messages grow, up"),
     "idle": ("Costs little while nothing happens", "Costs bytes while nothing happens"),
@@ -97,6 +103,7 @@ FACTS: Final[tuple[tuple[str, Side, str, str], ...]] = (
     ("jsonp", "disadvantage", "The page runs whatever the server sends", "direction"),
     ("jsonp", "disadvantage", "A session's polls must come back to the same process", "sticky"),
     ("sse", "advantage", "Any process can go on: a request says where it was", "sticky"),
+    ("sse", "advantage", "The browser connects again by itself", "reconnect"),
     ("sse", "advantage", "Few bytes around a message", "framing-down"),
     ("sse", "advantage", "Wide support", "support"),
     ("sse", "disadvantage", "Comes down only", "direction"),
@@ -133,7 +140,7 @@ FACTS: Final[tuple[tuple[str, Side, str, str], ...]] = (
 
 def arguments(cells: Cells, better: Mapping[str, str]) -> tuple[Argument, ...]:
     """All that hold, advantages first. `better` says of each line which values are the good ones."""
-    found = dict.fromkeys((*_facts(cells), *_abilities(cells), *_compared(cells, better)))
+    found = dict.fromkeys((*_facts(cells), *_abilities(cells), *_counted(cells), *_compared(cells, better)))
     return tuple(sorted(found, key=lambda each: each.side))
 
 
@@ -151,6 +158,13 @@ def _abilities(cells: Cells) -> Iterator[Argument]:
             for (answer, side), text in zip(sides, words, strict=True):
                 if cell.is_known and cell.text == answer and text:
                     yield Argument(technique, side, text, line, cell.text)
+
+
+def _counted(cells: Cells) -> Iterator[Argument]:
+    for line, (none, some) in COUNTED.items():
+        for technique, cell in cells[line].items():
+            if cell.value is not None and (text := some if cell.value else none):
+                yield Argument(technique, "disadvantage" if cell.value else "advantage", text, line, cell.text)
 
 
 def _compared(cells: Cells, better: Mapping[str, str]) -> Iterable[Argument]:
