@@ -62,7 +62,9 @@ class Stage:
         self.count += 1
         return f"{self.count:024x}"
 
-    async def ask(self, text: str = "why?", *, conversation: str = "", parent: str | None = None, answers: int = 1) -> Where:
+    async def ask(
+        self, text: str = "why?", *, conversation: str = "", parent: str | None = None, answers: int = 1
+    ) -> Where:
         question = Question(conversation or self.id(), self.id(), text, parent, answers)
         return await self.desk.ask(Person(), question)
 
@@ -91,7 +93,7 @@ class Stage:
 
 async def eventually(read: Callable[[], object], is_so: Callable[[object], bool]) -> object:
     async with asyncio.timeout(SECONDS):
-        while not is_so(found := await read()):
+        while not is_so(found := await read()):  # noqa: ASYNC110 - state of the desk, no event
             await asyncio.sleep(0.005)
         return found
 
@@ -271,11 +273,11 @@ async def test_a_long_conversation_is_read_in_pages(stage: Stage) -> None:
         await eventually(lambda: stage.answers(where), lambda found: not any(each.is_open for each in found))
         await stage.ask("y" * 8_000, conversation=where.conversation, parent=last.id)
     read: list[Message] = []
-    pages = 0
-    while pages == 0 or page.more:
+    pages, more = 0, True
+    while more:
         page = await stage.page(Where(where.conversation, number=len(read)))
         read += page.messages
-        pages += 1
+        pages, more = pages + 1, page.more
     assert (len(read), pages) == (20, 3)
     assert len({message.id for message in read}) == 20
 
