@@ -9,9 +9,10 @@ from .watching import OpenPage, wait
 _ANSWERS = "[...document.querySelectorAll('[data-testid=turn][data-role=assistant]')]"
 _TEXT = "[...document.querySelectorAll('[data-testid=answer-text]')].map(node => node.textContent).join(' ')"
 _NUMBERS = f"({_TEXT}.match(/\\d+/g) ?? []).map(Number)"
-COUNTERS = (
-    "(({sent, received, duplicates, gaps, resumes}) => ({sent, received, duplicates, gaps, resumes}))(wirehopDemo)"
-)
+_COUNTERS = """(() => {
+    const {sent, received, duplicates, gaps, resumes} = wirehopDemo;
+    return {sent, received, duplicates, gaps, resumes};
+})()"""
 
 
 class Asking:
