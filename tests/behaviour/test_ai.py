@@ -3,21 +3,27 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from copy import deepcopy
+from random import Random
 
 import msgspec
 import pytest
 import pytest_asyncio
 
+from wirehop.client import Client
 from wirehop.core.errors import Refused
+from wirehop.hosts.native import NativeServer
 from wirehop.node import Node
 from wirehop.pages.app import demo_settings
 from wirehop.pages.demos.ai import answer as answers
-from wirehop.pages.demos.ai import desk as desks
+from wirehop.pages.demos.ai import bot as bots
+from wirehop.pages.demos.ai import shelf as shelves
+from wirehop.pages.demos.ai.asked import Question, Where
 from wirehop.pages.demos.ai.conversation import Changed, Conversation, Event, Message, More, Page
-from wirehop.pages.demos.ai.desk import Desk, Question, Where
+from wirehop.pages.demos.ai.desk import Desk
 from wirehop.pages.demos.ai.generator import AiFailed, Token, Turn
-from wirehop.pages.demos.ai.turns import AT_ONCE, MOST_WAITING
+from wirehop.pages.demos.ai.turns import AT_ONCE, MOST_WAITING, Figures
 from wirehop.settings.dev import dev
+from wirehop.site import Site
 
 pytestmark = pytest.mark.asyncio
 SECONDS = 30.0
@@ -214,8 +220,8 @@ async def test_a_full_queue_refuses_counts_and_begins_nothing(stage: Stage) -> N
 
 async def test_what_is_asked_twice_is_asked_once(stage: Stage) -> None:
     question = Question(stage.id(), stage.id(), "why?")
-    where = await stage.desk.ask(Person(), question)
-    assert await stage.desk.ask(Person(), question) == where
+    where, again = await asyncio.gather(stage.desk.ask(Person(), question), stage.desk.ask(Person(), question))
+    assert where == again == await stage.desk.ask(Person(), question)
     assert [each.role for each in (await stage.page(where)).messages] == ["user", "assistant"]
 
 
@@ -256,12 +262,13 @@ async def test_an_error_is_a_part_and_what_was_said_stays(
     assert "boom" not in message.parts[-1].text
 
 
-async def test_an_answer_without_end_is_ended(stage: Stage) -> None:
+@pytest.mark.parametrize("token", ["x" * 1000, "\x01" * 1000, "€" * 500_000], ids=["many", "awkward", "huge"])
+async def test_an_answer_without_end_is_ended(stage: Stage, token: str) -> None:
     where = await stage.ask()
-    stage.say(*(["x" * 1000] * (answers.MOST_CHARACTERS // 1000 + 5)))
+    stage.say(*[token] * (answers.MOST_CHARACTERS // len(token) + 5))
     (message,) = await stage.over(where)
     assert (message.state, message.parts[-1].name) == ("failed", "too-long")
-    assert message.tokens == answers.MOST_CHARACTERS // 1000 + 1
+    assert len(text_of(message)) == answers.MOST_CHARACTERS
 
 
 async def test_a_long_conversation_is_read_in_pages(stage: Stage) -> None:
@@ -283,8 +290,8 @@ async def test_a_long_conversation_is_read_in_pages(stage: Stage) -> None:
 
 
 async def test_conversations_used_longest_ago_are_forgotten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desks, "MOST_CONVERSATIONS", 2)
-    is_open, over, last = await stage.ask(), await stage.ask(), None
+    monkeypatch.setattr(shelves, "MOST_CONVERSATIONS", 2)
+    is_open, over = await stage.ask(), await stage.ask()
     (message,) = await stage.answers(over)
     await stage.desk.stop(Person(), Where(over.conversation, message.id))
     last = await stage.ask()
@@ -292,4 +299,30 @@ async def test_conversations_used_longest_ago_are_forgotten(stage: Stage, monkey
         await stage.page(over)
     assert (await stage.page(is_open)).messages  # its answer is still made
     assert (await stage.page(last)).messages
-    assert stage.desk.forgotten == 1
+    assert stage.desk.shelf.forgotten == 1
+
+
+async def test_bots_ask_one_after_the_other_and_leave_places_to_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bots, "PAUSES", (0.0, 0.01))
+    node = Node(demo_settings(dev()))
+    desk = Desk(node, Scripted())
+    node.rpc("ai.ask")(desk.ask)
+    server = NativeServer(Site(node).open)
+    await node.start()
+    await server.start("127.0.0.1", 0)
+    try:
+        async with Client(f"http://127.0.0.1:{server.port}") as client:
+            bot = asyncio.create_task(bots.ask_now_and_then(client, 1, Random(1)))
+
+            async def figures() -> Figures:
+                return desk.turns.figures
+
+            await eventually(figures, lambda found: found.waiting >= bots.POLITE)
+            await asyncio.sleep(0.1)  # ten times as long as between two questions
+            assert desk.turns.figures.waiting <= bots.POLITE + 1  # what it asked before it heard of the last one
+            assert not bot.done()
+            bot.cancel()
+            await asyncio.wait([bot])
+    finally:
+        await node.stop()
+        await server.close()

@@ -32,13 +32,20 @@ AI = Demo(
     "ai",
     {
         "ai": Namespace(
-            history_size=2_000, history_age=900, presence=True, join_leave=True, subscribe="anyone", publish="nobody"
+            history_size=2_000,
+            history_age=900,
+            presence=True,
+            join_leave=True,
+            subscribe="anyone",
+            publish="nobody",
+            publication_bytes=262_144,  # a whole answer, where a generator is that quick
         ),
         "ai-desk": Namespace(delivery="latest", history_age=86_400, subscribe="anyone", publish="nobody"),
     },
     install,
     (
         "demos/ai/desk.py",
+        "demos/ai/shelf.py",
         "demos/ai/conversation.py",
         "demos/ai/answer.py",
         "demos/ai/turns.py",

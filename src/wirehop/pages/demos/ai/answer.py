@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
+from msgspec import structs
+
 from wirehop.pages.demos.ai.conversation import Changed, Conversation, Message, More, Piece, State
 from wirehop.pages.demos.ai.generator import AiFailed, Token
 
@@ -99,8 +101,6 @@ class Answer:
             async with asyncio.timeout(MOST_SECONDS), aclosing(tokens):
                 async for token in tokens:
                     self._take(token)
-                    if self._characters > MOST_CHARACTERS:
-                        raise AiFailed("too-long", f"an answer has {MOST_CHARACTERS} characters at most")
         except AiFailed as error:
             return self._fail(error.code, error.reason)
         except TimeoutError:
@@ -118,7 +118,11 @@ class Answer:
         if not self._tokens:
             self._first = time.monotonic() - self._began_at
         self._tokens += 1
+        room = MOST_CHARACTERS - self._characters
         self._characters += len(token.text)
+        if len(token.text) > room:
+            self._add(structs.replace(token, text=token.text[:room]))
+            raise AiFailed("too-long", f"an answer has {MOST_CHARACTERS} characters at most")
         self._add(token)
 
     def _add(self, token: Token) -> None:

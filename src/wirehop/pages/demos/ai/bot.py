@@ -12,6 +12,8 @@ from wirehop.pages.demos.ai.turns import Figures
 
 POLITE: Final = 12
 """Nothing is asked while so many are waiting: people shall have a place."""
+PAUSES: Final = (1.0, 12.0)
+"""Seconds between two questions, at least and at most."""
 QUESTIONS: Final = (
     "What is long polling?",
     "Compare the wires in a table",
@@ -33,7 +35,7 @@ async def ask_now_and_then(client: Client, number: int, random: Random) -> None:
     conversation = _id(random)
     async with client.subscribe(FIGURES, on_publication=crowd.seen):
         while True:
-            await asyncio.sleep(random.uniform(1, 12))
+            await asyncio.sleep(random.uniform(*PAUSES))
             if crowd.waiting >= POLITE:
                 continue
             question = {"conversation": conversation, "message": _id(random), "text": random.choice(QUESTIONS)}

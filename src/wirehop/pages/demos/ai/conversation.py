@@ -118,6 +118,7 @@ class Conversation:
         self.title = title
         self.messages: dict[str, Message] = {}
         self.position = Position("", 0)
+        self.taken: set[str] = set()  # ids of questions, also of those that are just being told
         self.size = 0  # characters
         self._node = node
         self._turn = asyncio.Lock()
