@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from wirehop.checker.faults import Fault, Refuse
 from wirehop.testing.full import FULL, cases
 
 from ..behaviour.speaking import Speaking, chunk, speaking
 from .accessibility import problems
 from .asking import Asking
 from .conftest import StartServer
-from .proxy import Proxy
+from .impaired import Impaired
 from .servers import Server, until
 from .watching import OpenPage, Watch, wait
 
@@ -61,17 +62,29 @@ def api() -> Iterator[Speaking]:
         yield each
 
 
+def faults_of(link: str) -> tuple[Fault, ...]:
+    """What the link does to those who read over it."""
+    if link == "clean":
+        return ()
+    from wirehop.lab.presets import PRESETS
+
+    return PRESETS[link].link.faults()
+
+
+@pytest.mark.parametrize("link", cases(("clean",), ("clean", "train")))
 @pytest.mark.parametrize("wire", cases(("websocket", "long-poll"), WIRES))
 def test_every_view_ends_with_each_token_once(
     chromium: Browser,
     server: Server,
-    start_proxy: Callable[[Server], Proxy],
+    impair: Callable[[Server], Impaired],
     open_page: OpenPage,
     watch: Watch,
     wire: str,
+    link: str,
 ) -> None:
     watch.expect()
-    proxy = start_proxy(server)
+    proxy = impair(server)
+    proxy.set(*faults_of(link))
     first = Asking.open(open_page, chromium, proxy.url, wire=wire)
     first.ask(f"Count to {COUNT}")
     first.wait_number(1)
@@ -79,14 +92,15 @@ def test_every_view_ends_with_each_token_once(
     first.wait_number(COUNT // 5)
     first.page.reload()
     other_device.wait_number(COUNT * 2 // 5)
-    proxy.refuse()
+    proxy.set(Refuse())
+    proxy.cut()
     cut_at = time.monotonic()
     other_device.wait_number(COUNT * 3 // 5)
     second_tab = Asking(other_device.page.context.new_page())
     watch.follow(second_tab.page, "second tab")
     second_tab.page.goto(other_device.page.url)
     time.sleep(max(0.0, CUT_SECONDS - (time.monotonic() - cut_at)))  # the cut has to last
-    proxy.restore()
+    proxy.set(*faults_of(link))
     for view in (first, other_device, second_tab):
         view.wait_number(COUNT)
         view.wait_states("done")
@@ -95,7 +109,7 @@ def test_every_view_ends_with_each_token_once(
         assert (counters["duplicates"], counters["gaps"]) == (0, 0), counters
     if wire == "websocket":
         assert first.counters()["resumes"] >= 1  # the session of the cut went on
-    late = Asking.open(open_page, chromium, server.url, wire=wire, conversation=first.conversation)
+    late = Asking.open(open_page, chromium, proxy.url, wire=wire, conversation=first.conversation)
     late.wait_states("done")
     assert late.numbers() == list(range(1, COUNT + 1))
 
