@@ -140,8 +140,12 @@ def test_a_stop_reaches_the_generator_and_no_token_follows(
         assert page.text() == text
         assert page.counters()["received"] == received
         if waited[-1] <= STOP_SECONDS:
-            return
-    pytest.fail(f"the generator heard of it after {waited} s")
+            break
+    assert waited[-1] <= STOP_SECONDS, f"the generator heard of it after {waited} s"
+    api.status, api.says = 401, ({"error": {"message": "no"}},)
+    page.ask("May I?")
+    page.wait_states(*["stopped"] * len(waited), "failed")
+    expect(page.page.get_by_test_id("error")).to_have_attribute("data-code", "unauthorized")
 
 
 def test_what_waits_says_its_place_and_can_be_stopped(chromium: Browser, server: Server, open_page: OpenPage) -> None:
@@ -190,7 +194,7 @@ def test_branches_are_kept_and_others_follow_the_newest(chromium: Browser, serve
 
 def test_an_error_is_a_part_with_a_way_on(chromium: Browser, server: Server, open_page: OpenPage) -> None:
     page = Asking.open(open_page, chromium, server.url)
-    page.ask("Fail in the middle, please")
+    page.page.get_by_test_id("suggestion").filter(has_text="Fail").click()
     page.wait_states("failed")
     expect(page.page.get_by_test_id("error")).to_have_attribute("data-code", "broken")
     assert page.text()
@@ -243,6 +247,9 @@ def test_the_page_is_light_quick_steady_and_for_everybody(
         page.page.get_by_test_id("tool").evaluate("node => node.open = true")
         wait(page.page, "!document.getAnimations().length")
         assert problems(page.page) == []
+    page.page.get_by_test_id("code").click()
+    expect(page.page.get_by_test_id("code-text")).to_contain_text("class Desk")
+    page.page.keyboard.press("Escape")
     page.page.set_viewport_size(PHONE)
     assert page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 

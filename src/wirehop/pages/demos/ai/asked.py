@@ -30,9 +30,8 @@ class Question(Struct):
 
 
 class About(Struct):
-    """Who answers. `forgotten`: conversations for which there was no room any more."""
+    """Who answers."""
 
     name: str
     is_toy: bool
     figures: Figures
-    forgotten: int

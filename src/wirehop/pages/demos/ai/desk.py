@@ -11,6 +11,8 @@ import secrets
 import time
 from typing import Final
 
+from msgspec import structs
+
 from wirehop.core import codes
 from wirehop.core.errors import Refused
 from wirehop.node import Client, Node
@@ -34,7 +36,7 @@ class Desk:
         self._generator = generator
 
     async def about(self, _client: Client, _data: object) -> About:
-        return About(self._generator.name, self._generator.is_toy, self.turns.figures, self.shelf.forgotten)
+        return About(self._generator.name, self._generator.is_toy, self._with_forgotten(self.turns.figures))
 
     async def open(self, _client: Client, where: Where) -> Page:
         return self.shelf.find(where.conversation).page(where.number)
@@ -86,7 +88,10 @@ class Desk:
         await answer.write(self._generator.answer(turns, answer.seed))
 
     async def _tell(self, figures: Figures) -> None:
-        await self._node.publish(FIGURES, figures)
+        await self._node.publish(FIGURES, self._with_forgotten(figures))
+
+    def _with_forgotten(self, figures: Figures) -> Figures:
+        return structs.replace(figures, forgotten=self.shelf.forgotten)
 
 
 def _now() -> int:

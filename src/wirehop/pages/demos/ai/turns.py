@@ -16,12 +16,14 @@ MOST_WAITING: Final = 64
 
 
 class Figures(Struct):
-    """How busy it is. `refused` for want of a place in the queue; `answered` counts answers that are over."""
+    """How busy it is. `refused` for want of a place in the queue; `answered` counts answers that are over, `forgotten`
+    conversations for which there was no room any more."""
 
     running: int
     waiting: int
     answered: int
     refused: int
+    forgotten: int = 0
     at_once: int = AT_ONCE
 
 

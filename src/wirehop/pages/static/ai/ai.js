@@ -39,10 +39,11 @@ function showAbout(given) {
   showFigures(given.figures);
 }
 
-function showFigures({ running, waiting, refused, at_once: atOnce }) {
+function showFigures({ running, waiting, refused, forgotten, at_once: atOnce }) {
   setText(byTestId("running"), `${running} of ${atOnce}`);
   setText(byTestId("waiting"), String(waiting));
   setText(byTestId("refused"), String(refused));
+  setText(byTestId("forgotten"), String(forgotten));
 }
 
 // ---- the conversation -----------------------------------------------------------------------------------------------
@@ -59,6 +60,7 @@ const view = new ThreadView({
   drawn: (rows) => {
     page("stop-all").hidden = !running(rows).length;
     page("welcome").hidden = rows.length > 0;
+    mayAsk();
   },
   acts: {
     ask: (text, parent) => ask(text, parent),
@@ -123,8 +125,14 @@ function ask(text, parent, answers = 1) {
     showTitle(text.slice(0, 60));
     library.show(conversation.id);
   }
-  conversation.ask(id, text, { parent: parent ?? view.rows.at(-1)?.chosen.id ?? "", answers, seed, author: name });
+  conversation.ask(id, text, { parent: parent ?? endOfBranch(), answers, seed, author: name });
   view.scrollToEnd();
+}
+
+/** What a new question goes on from. One that was not taken is no place to go on from. */
+function endOfBranch() {
+  const last = view.rows.at(-1)?.chosen;
+  return last?.state === "unsent" ? last.parent : (last?.id ?? "");
 }
 
 function showTitle(title) {
@@ -146,12 +154,20 @@ addEventListener("popstate", follow);
 function draftChanged() {
   prompt.style.height = "auto";
   prompt.style.height = `${prompt.scrollHeight}px`;
-  byTestId("send").disabled = !prompt.value.trim();
+  mayAsk();
+}
+
+/** One question after the other: the next one follows the answer to the last. */
+function mayAsk() {
+  const last = view.rows?.at(-1)?.chosen;
+  const isTaken = last?.role !== "user" || last.state === "unsent";
+  byTestId("send").disabled = !isTaken || !prompt.value.trim();
+  return isTaken;
 }
 
 function send() {
   const text = prompt.value.trim();
-  if (!text) return;
+  if (!text || !mayAsk()) return;
   prompt.value = "";
   draftChanged();
   ask(text, undefined, Number(byTestId("answers").value));
