@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from random import Random
 from typing import Final
 
@@ -94,10 +94,9 @@ class Toy:
         found = _look_up(words, random)
         yield from _spoken(msgspec.json.encode({"words": words}).decode(), "tool", "look_up")
         yield from _result("\n".join(f"{score} × {sentence}" for score, sentence in found))
-        for paragraph in self._paragraphs(question, found, random):
+        last = 2 if _FAIL.search(question) else None  # in the middle
+        for paragraph in islice(self._paragraphs(question, found, random), last):
             yield from _spoken(paragraph + "\n\n")
-            if _FAIL.search(question):
-                return
 
     def _paragraphs(self, question: str, found: Sequence[tuple[int, str]], random: Random) -> Iterator[str]:
         first, *others = (sentence for _, sentence in found)

@@ -26,7 +26,7 @@ const breaks = new Breaks();
 const client = connect(SERVER, { wires: firstChoice(), data: { name }, context: breaks.context });
 mountState(byTestId("state"), client);
 const bar = mountTransportBar(page("transport"), client, { breaks });
-mountDemoTools(page("tools"), { demo: "ai", client: () => client, bots: "Others who ask" });
+mountDemoTools(page("tools"), { demo: "ai", client: () => client, bots: "Askers" });
 
 const about = client.rpc("ai.about");
 about.then(showAbout, (error) => showNotice(`Nobody answers here: ${error.message}.`));
