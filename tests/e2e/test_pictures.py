@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from .asking import Asking
 from .chatting import Chat
 from .servers import Server, until
 from .watching import OpenPage, wait
@@ -147,3 +148,18 @@ def test_picture_of_the_start_page(chromium: Browser, server: Server, open_page:
     take(page, place, "start.png", DESKTOP)
     page.set_viewport_size(PHONE)
     assert overflow(page) <= 0, "the start page is wider than a phone"
+
+
+def test_pictures_of_ai_answers(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    options = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "UTC"}
+    page = Asking.open(open_page, chromium, server.url, color_scheme="light", **options)
+    page.ask("Compare long polling with the others in a table")
+    page.wait_states("done")
+    reader = Asking.open(open_page, chromium, server.url, wire="sse", conversation=page.conversation)
+    reader.wait_states("done")
+    wait(page.page, "document.querySelectorAll('[data-testid=viewers] li').length === 2")
+    page.page.evaluate("document.querySelector('.messages').scrollTop = 0")
+    wait(page.page, "document.querySelector('.messages').scrollTop === 0")
+    take(page.page, place, "ai.png", DESKTOP)
+    page.page.set_viewport_size(PHONE)
+    assert overflow(page.page) <= 0, "the page of AI answers is wider than a phone"

@@ -25,6 +25,8 @@ from wirehop.settings.values import read
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s,]+")  # RFC 6454 section 6.2: scheme, host and port only
 
+_ENDPOINT: Final = re.compile(r"https?://[^?#@\s]+")
+
 
 def check(settings: Settings, origins: Mapping[str, str] | None = None) -> None:
     """Raise `SettingsError` for the first thing wrong. `origins` says per key where a value came from."""
@@ -97,6 +99,11 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
                 "origins.allowed",
                 f"has {origin!r}; allowed: {may_be}, {ANY_ORIGIN!r} and {LOOPBACK_ORIGIN!r}",
             )
+    if settings.demos.ai_url and not _ENDPOINT.fullmatch(settings.demos.ai_url):
+        yield (
+            "demos.ai_url",
+            f"is {settings.demos.ai_url!r}; allowed: the base of an API, such as https://example.org/v1",
+        )
     yield from contradictions_of_auth(settings)
     yield from contradictions_of_rtc(settings.rtc)
     for key, text, least in (("api.key", settings.api.key, 16), ("admin.password", settings.admin.password, 8)):

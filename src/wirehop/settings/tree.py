@@ -335,6 +335,21 @@ class Idempotency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     keep: Annotated[float, _seconds("How long the key of a publication is remembered.")] = 300.0
 
 
+class Demos(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the demo pages of `--dev` make use of."""
+
+    ai_url: Annotated[
+        str,
+        _says(
+            "Where AI answers come from: the base URL of an API in the shape of OpenAI's (`https://…/v1`); empty: a "
+            "toy in this process."
+        ),
+    ] = ""
+    ai_key: Annotated[str, _says("Key of that API.", secret=True)] = ""
+    ai_model: Annotated[str, _says("Model that it is asked for.")] = ""
+    ai_silence: Annotated[float, _seconds("An answer has failed if nothing comes for so long.")] = 60.0
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set.
 
@@ -357,3 +372,4 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     broker: BrokerChoice = BrokerChoice()
     idempotency: Idempotency = Idempotency()
     rtc: Rtc = Rtc()
+    demos: Demos = Demos()

@@ -31,6 +31,7 @@ TEXTS = {
     "auth.keys": "https://a.example/keys.json,keys.pem",
     "auth.ask_about": "connect,sub_refresh",
     "auth.ask_url": "https://app.example/ask",
+    "demos.ai_url": "https://ai.example/v1",
     "auth.ask_secret": SECRET,
     "auth.cookie": "session",
     "api.key": SECRET,
