@@ -1,5 +1,6 @@
 """The board: real jobs and their logs, 50,000 lines of them, in a page that stays quick and misses nothing."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,7 +59,9 @@ def reach(server: Server, impair: Callable[[Server], Impaired]) -> Callable[[str
     return address
 
 
-def open_board(open_page: OpenPage, browser: Browser, base: str, wire: str = "websocket", rest: str = "", **more: Any) -> Page:
+def open_board(
+    open_page: OpenPage, browser: Browser, base: str, wire: str = "websocket", rest: str = "", **more: Any
+) -> Page:
     page = open_page(browser, f"{base}/board/?wire={wire}{rest}", **more)
     wait(page, "document.querySelector('[data-testid=state]').textContent.trim() === 'live'", seconds=60)
     return page
@@ -82,7 +85,12 @@ def wait_job(page: Page, job: str, *states: str, seconds: float = 60) -> None:
 
 
 def wait_run(page: Page, word: str, seconds: float = 60) -> None:
-    wait(page, "word => document.querySelector('[data-testid=run-state]').textContent.endsWith(word)", word, seconds=seconds)
+    wait(
+        page,
+        "word => document.querySelector('[data-testid=run-state]').textContent.endsWith(word)",
+        word,
+        seconds=seconds,
+    )
 
 
 def wait_line(page: Page, text: str) -> str:
@@ -100,7 +108,13 @@ def is_gone(pid: int) -> bool:
 
 @pytest.mark.parametrize(("wire", "link"), LINKS)
 def test_fifty_thousand_lines(
-    chromium: Browser, server: Server, open_page: OpenPage, watch: Watch, reach: Callable[[str], str], wire: str, link: str
+    chromium: Browser,
+    server: Server,
+    open_page: OpenPage,
+    watch: Watch,
+    reach: Callable[[str], str],
+    wire: str,
+    link: str,
 ) -> None:
     watch.expect()
     base = reach(link)
@@ -182,7 +196,7 @@ def test_cancel_kills_what_will_not_end(chromium: Browser, server: Server, open_
     page = open_board(open_page, chromium, server.url)
     run = start(page, "cancel")
     page.get_by_test_id("job-stubborn").click()
-    child = psutil.Process(int(wait_line(page, "is my child").split()[1].strip("\x1b[01m")))
+    child = psutil.Process(int(re.findall(r"(\d+)\x1b\[0m is my child", wait_line(page, "is my child"))[0]))
     parent = child.ppid()
     wait_job(page, "tidy", "running")
     other = open_board(open_page, chromium, server.url, "sse", f"#{run}/tidy")  # anybody may
@@ -200,7 +214,9 @@ def test_cancel_kills_what_will_not_end(chromium: Browser, server: Server, open_
 def test_a_command_from_a_terminal_is_on_the_board(chromium: Browser, server: Server, open_page: OpenPage) -> None:
     page = open_board(open_page, chromium, server.url)
     command = ["sh", "-c", "echo started; while :; do sleep 0.1; done"]
-    with subprocess.Popen([WIREHOP, "run", "--url", server.url, "--name", "endless", "-q", "--grace", "1", "--", *command]) as process:
+    with subprocess.Popen(
+        [WIREHOP, "run", "--url", server.url, "--name", "endless", "-q", "--grace", "1", "--", *command]
+    ) as process:
         try:
             entry = page.get_by_test_id("run").filter(has_text="endless")
             expect(entry).to_contain_text("running")
@@ -220,14 +236,29 @@ TEXT = (
 )
 
 
-def test_a_log_with_colours_groups_search_and_a_download(chromium: Browser, server: Server, open_page: OpenPage) -> None:
-    subprocess.run([WIREHOP, "run", "--url", server.url, "--name", "colours", "-q", "printf", "%s", TEXT], check=True, timeout=30)
+def test_a_log_with_colours_groups_search_and_a_download(
+    chromium: Browser, server: Server, open_page: OpenPage
+) -> None:
+    subprocess.run(
+        [WIREHOP, "run", "--url", server.url, "--name", "colours", "-q", "printf", "%s", TEXT], check=True, timeout=30
+    )
     page = open_board(open_page, chromium, server.url)
     page.get_by_test_id("run").filter(has_text="colours").locator("a").click()
     wait(page, "wirehopDemo.held === 10")
     said = page.locator(".row .said")
     expect(said).to_have_text(
-        ["plain", "red and bold", "still red", "The first group", "inside one", "inside two", "::endgroup::", "true back", "100 %", "<b>no & markup</b>"]
+        [
+            "plain",
+            "red and bold",
+            "still red",
+            "The first group",
+            "inside one",
+            "inside two",
+            "::endgroup::",
+            "true back",
+            "100 %",
+            "<b>no & markup</b>",
+        ]
     )
     expect(said.nth(1).locator(".fg-1.sgr-b")).to_have_text("red and bold")
     expect(said.nth(2).locator(".fg-1.sgr-b")).to_have_text("still red")
@@ -265,17 +296,28 @@ def test_a_log_with_colours_groups_search_and_a_download(chromium: Browser, serv
 def test_words_that_nobody_should_say_are_not_shown(chromium: Browser, server: Server, open_page: OpenPage) -> None:
     """Anybody may publish where `wirehop run` does: what is not that changes nothing."""
     page = open_board(open_page, chromium, server.url)
-    for nonsense in (None, 7, {"run": 1}, {"run": "x", "name": "evil", "state": "running", "channel": 5, "at": 1, "began": 1}):
+    for nonsense in (
+        None,
+        7,
+        {"run": 1},
+        {"run": "x", "name": "evil", "state": "running", "channel": 5, "at": 1, "began": 1},
+    ):
         server.publish("run:all", nonsense)
-    good = {"run": "r7", "name": "<i>strange</i>", "state": "failed", "channel": "run-log:strange", "control": "chat:lobby"}
+    good = {
+        "run": "r7",
+        "name": "<i>strange</i>",
+        "state": "failed",
+        "channel": "run-log:strange",
+        "control": "chat:lobby",
+    }
     server.publish("run:all", {**good, "at": 2, "began": 1, "ended": 2, "code": 9})
     for lines in (5, [None, [1, 1, {"x": 1}]], [[0, 1, "fine"]]):
         server.publish("run-log:strange", {"kind": "lines", "run": "r7", "first": 1, "at": 1, "lines": lines})
-    server.publish("run-log:strange", {"kind": "lines", "run": "r7", "first": 10**12, "at": 1, "lines": [[0, 1, "far"]]})
+    server.publish(
+        "run-log:strange", {"kind": "lines", "run": "r7", "first": 10**12, "at": 1, "lines": [[0, 1, "far"]]}
+    )
     page.get_by_test_id("run").filter(has_text="<i>strange</i>").locator("a").click()
-    wait(page, "wirehopDemo.received === 4 && !wirehopDemo.isReading")
-    assert page.evaluate("wirehopDemo.lines") == 2
-    expect(page.get_by_test_id("log-count")).to_contain_text("2 dropped")
+    expect(page.get_by_test_id("log-count")).to_have_text("2 lines · 2 dropped")
     assert page.get_by_test_id("cancel").is_hidden()
     assert "evil" not in page.get_by_test_id("runs").inner_text()
 
@@ -283,7 +325,14 @@ def test_words_that_nobody_should_say_are_not_shown(chromium: Browser, server: S
 def test_the_page_is_light_quick_and_open_to_everybody(chromium: Browser, server: Server, open_page: OpenPage) -> None:
     page = open_page(chromium, "about:blank")
     sizes: list[int] = []
-    page.on("response", lambda response: sizes.append(len(response.body())) if response.status == 200 and response.request.resource_type != "fetch" else None)
+    page.on(
+        "response",
+        lambda response: (
+            sizes.append(len(response.body()))
+            if response.status == 200 and response.request.resource_type != "fetch"
+            else None
+        ),
+    )
     page.goto(f"{server.url}/board/?wire=websocket")
     wait(page, "document.querySelector('[data-testid=start-build]')")
     shown = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")

@@ -6,7 +6,7 @@ import { STATES, jobNote } from "./words.js";
 
 export class Graph {
   #key = "";
-  #nodes = new Map(); // job → {button, glyph, note, bar}
+  #nodes = new Map(); // job → its elements
 
   constructor(host, choose) {
     Object.assign(this, { host, choose });
@@ -24,13 +24,13 @@ export class Graph {
     this.#key = key;
     const now = Date.now();
     for (const job of jobs) {
-      const { button, glyph, note, bar } = this.#nodes.get(job.name);
+      const { button, glyph, said, note, bar } = this.#nodes.get(job.name);
       const { glyph: sign, word } = STATES[job.state];
       if (button.dataset.state !== job.state) button.dataset.state = job.state;
       setText(glyph, sign);
       setText(note, jobNote(job, now));
       button.setAttribute("aria-pressed", String(job.name === chosen));
-      button.ariaLabel = `${job.name}: ${word}${job.attempt > 1 ? `, attempt ${job.attempt}` : ""}`;
+      setText(said, `${word}${job.attempt > 1 ? `, attempt ${job.attempt}` : ""}, `);
       const share = job.state === "running" && job.expected ? Math.min(0.98, (now - job.began) / 1000 / job.expected) : 0;
       bar.style.setProperty("--share", share.toFixed(3));
     }
@@ -64,11 +64,12 @@ export class Graph {
 
   #node(job) {
     const glyph = element("i", { ariaHidden: "true" });
-    const note = element("small");
+    const said = element("span", { className: "visually-hidden" });
+    const note = element("span");
     const bar = element("span", { className: "job-bar", ariaHidden: "true" });
-    const button = element("button", { type: "button", className: "job", dataset: { testid: `job-${job.name}`, job: job.name } }, glyph, element("span", {}, element("b", {}, job.name), note), bar);
+    const button = element("button", { type: "button", className: "job", dataset: { testid: `job-${job.name}`, job: job.name } }, glyph, element("span", {}, element("b", {}, job.name), element("small", {}, said, note)), bar);
     button.addEventListener("click", () => this.choose(job.name));
-    this.#nodes.set(job.name, { button, glyph, note, bar });
+    this.#nodes.set(job.name, { button, glyph, said, note, bar });
     return button;
   }
 

@@ -96,16 +96,19 @@ export class LogView {
     } else if (this.isFollowing) this.#scrollTo(rows * ROW - height);
     const first = Math.max(0, Math.floor(scroller.scrollTop / ROW) - OVERSCAN);
     const last = Math.min(rows, Math.ceil((scroller.scrollTop + height) / ROW) + OVERSCAN);
-    const gone = new Set(this.#rows.keys());
-    for (let row = first; row < last; row++) {
-      const line = folding.lineAt(row);
-      gone.delete(line);
-      this.#place(line, row);
-    }
-    for (const line of gone) {
-      this.#rows.get(line).remove();
+    const lines = Array.from({ length: Math.max(0, last - first) }, (_, index) => folding.lineAt(first + index));
+    const kept = new Set(lines);
+    for (const [line, node] of this.#rows) {
+      if (kept.has(line)) continue;
+      node.remove();
       this.#rows.delete(line);
     }
+    let next = this.space.firstChild; // elements stand in the order of their lines, for who reads or copies them
+    lines.forEach((line, index) => {
+      const node = this.#place(line, first + index);
+      if (node === next) next = node.nextSibling;
+      else this.space.insertBefore(node, next);
+    });
     this.changed();
   }
 
@@ -136,13 +139,13 @@ export class LogView {
     const pattern = this.search.pattern;
     const stamp = `${row}|${text === undefined}${text === null}|${style}|${line === this.chosen}|${pattern}|${group ? `${isFolded}${isFolded && group.last}` : ""}`;
     const before = this.#rows.get(line);
-    if (before && this.#stamps.get(before) === stamp) return;
+    if (before && this.#stamps.get(before) === stamp) return before;
     const node = this.#row(line, text, style, group, isFolded);
     node.style.top = `${row * ROW}px`;
     this.#stamps.set(node, stamp);
     this.#rows.set(line, node);
-    if (before) before.replaceWith(node);
-    else this.space.append(node);
+    before?.replaceWith(node);
+    return node;
   }
 
   #row(line, text, style, group, isFolded) {
