@@ -345,7 +345,7 @@ def test_the_page_is_light_quick_and_open_to_everybody(chromium: Browser, server
         assert problems(page) == []
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    page.get_by_test_id("cancel").or_(page.get_by_test_id("rerun")).first.scroll_into_view_if_needed()
+    page.get_by_test_id("rerun").scroll_into_view_if_needed()
     assert problems(page) == []
 
 
@@ -364,3 +364,72 @@ def test_more_than_is_good_is_refused(chromium: Browser, server: Server, open_pa
         return answers;
     }""")
     assert answers == [107, 107, 107]
+
+
+def test_a_log_comes_together_in_whatever_order(chromium: Browser, server: Server, open_page: OpenPage) -> None:
+    page = open_page(chromium, f"{server.url}/board/?wire=websocket")
+    wrong = page.evaluate(TOGETHER)
+    assert wrong == []
+
+
+TOGETHER = """async () => {
+    const {LogStore, Folding} = await import("/board/log-store.js");
+    const wrong = [];
+    let seed = 1;
+    const random = below => (seed = seed * 48271 % 2147483647) % below;
+    for (let round = 0; round < 60; round++) {
+        const length = 1 + random(60);
+        const texts = Array.from({length}, (_, index) =>
+            ["::group::g", "::endgroup::", `\\x1b[3${random(8)}mcolour`, "\\x1b[0m"][random(9)] ?? `${index + 1}`);
+        const inOrder = new LogStore(), anyhow = new LogStore();
+        inOrder.add({first: 1, at: 0, lines: texts.map((text, index) => [index, 1, text])});
+        const batches = [];
+        for (let at = 0; at < length;) {
+            const end = Math.min(length, at + 1 + random(7));
+            batches.push({first: at + 1, at: at, lines: texts.slice(at, end).map((text, index) => [index, 1, text])});
+            at = end;
+        }
+        for (const batch of [...batches].sort(() => random(3) - 1)) anyhow.add(batch);
+        anyhow.add(batches[0]);
+        const seen = ({texts, times, held, known, missing, groups}) =>
+            JSON.stringify([texts, times, held, known, missing, groups]);
+        for (let line = 1; line <= length; line++) {
+            if (inOrder.styleOf(line) !== anyhow.styleOf(line)) wrong.push(`round ${round}: the style of line ${line}`);
+        }
+        if (seen(inOrder) !== seen(anyhow)) wrong.push(`round ${round}: ${seen(inOrder)} and ${seen(anyhow)}`);
+        if (anyhow.doubled !== batches[0].lines.length) wrong.push(`round ${round}: ${anyhow.doubled} doubled`);
+
+        const folding = new Folding(anyhow);
+        const folded = anyhow.groups.filter(() => random(2));
+        for (const group of folded) folding.set(group, true);
+        const isFolded = line => folded.some(({first, last}) => first < line && line <= last);
+        const shown = texts.map((_, index) => index + 1).filter(line => !isFolded(line));
+        const rows = Array.from({length: folding.rows}, (_, row) => folding.lineAt(row));
+        if (String(rows) !== String(shown)) wrong.push(`round ${round}: rows ${rows} and not ${shown}`);
+        const wanted = line => shown.indexOf(folded.find(({first, last}) => first < line && line <= last)?.first ?? line);
+        for (let line = 1; line <= length; line++) {
+            if (folding.rowOf(line) !== wanted(line)) wrong.push(`round ${round}: ${line} in ${folding.rowOf(line)}`);
+        }
+    }
+    const gone = new LogStore();
+    gone.add({first: 5, at: 0, lines: [[0, 1, "five"]]});
+    gone.beginsAt(5);
+    gone.add({first: 3, at: 0, lines: [[0, 1, "three"]]});
+    const counts = String([gone.lost, gone.held, gone.missing, gone.known]);
+    if (counts !== "3,2,0,5") wrong.push(counts);
+    const {parse, plain} = await import("/board/ansi.js");
+    const cases = [
+        ["a\\x1b[1;4;91mb\\x1b[22mc\\x1b[0md", "a|, b|bu|9|, c|u|9|, d|"],
+        ["\\x1b]8;;http://x\\x07link\\x1b]8;;\\x07 \\x1b[2K\\x1b[10;3Hx", "link x|"],
+        ["1 %\\r\\x1b[32m2 %\\r", "2 %||2|"],
+        ["\\x1b[38;5;208mo\\x1b[38:2:1:2:3mt\\x1b[7mr", "o||rgb(255 135 0)|, t||rgb(1 2 3)|, r|r|rgb(1 2 3)|"],
+        ["\\ttab \\x07bell\\x1b[", "    tab bell|"],
+    ];
+    for (const [line, wanted] of cases) {
+        const found = parse(line).map(({text, style}) => `${text}|${style}`).join(", ");
+        if (!found.startsWith(wanted)) wrong.push(`${JSON.stringify(line)}: ${found}`);
+    }
+    if (plain("\\x1b[31mred\\x1b[0m\\tx") !== "red    x") wrong.push(plain("\\x1b[31mred\\x1b[0m\\tx"));
+    if (parse("x".repeat(9000))[0].text.length > 4200) wrong.push("a long line is shown whole");
+    return wrong;
+}"""

@@ -89,7 +89,8 @@ class PipelineRun:
             await asyncio.gather(*tasks)
         finally:
             for task in (*tasks, telling):
-                task.cancel()
+                if not task.cancelling():  # once: each waits until its process is gone
+                    task.cancel()
             await asyncio.gather(*tasks, telling, return_exceptions=True)
         self.state.state, self.state.ended = overall(self.state.jobs), _now()
         await self._board.tell(self.state)

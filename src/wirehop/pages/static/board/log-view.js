@@ -105,8 +105,9 @@ export class LogView {
     }
     let next = this.space.firstChild; // elements stand in the order of their lines, for who reads or copies them
     lines.forEach((line, index) => {
+      const before = this.#rows.get(line);
       const node = this.#place(line, first + index);
-      if (node === next) next = node.nextSibling;
+      if (before && before === next) next = node.nextSibling;
       else this.space.insertBefore(node, next);
     });
     this.changed();
