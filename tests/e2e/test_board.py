@@ -35,6 +35,14 @@ WATCH = """() => {
         .observe({entryTypes: ["longtask"]});
     setInterval(() => mostNodes = Math.max(mostNodes, document.getElementsByTagName("*").length), 50);
 }"""
+SETTLED = """async () => {
+    const log = document.querySelector("[data-testid=log]");
+    for (let before = -1, calm = 0; calm < 5; before = log.scrollTop) {
+        await new Promise(done => setTimeout(done, 100));
+        calm = log.scrollTop === before ? calm + 1 : 0;
+    }
+}"""
+"""A wheel scrolls in steps."""
 LOG = f"wirehopDemo.log(1, {LINES})"
 WRONG = f"""() => {LOG}.flatMap(([at, text], index) => {{
     const said = /^line (\\d{{6}}) at (\\d+\\.\\d{{3}}) /.exec(text);
@@ -129,6 +137,7 @@ def test_fifty_thousand_lines(
     page.get_by_test_id("log").hover()
     page.mouse.wheel(0, -3000)  # who scrolls up is left alone
     expect(page.get_by_test_id("follow")).to_have_attribute("aria-pressed", "false")
+    page.evaluate(SETTLED)
     first = page.locator(".row").first.get_attribute("data-line")
     before = page.evaluate("wirehopDemo.lines")
     wait(page, "before => wirehopDemo.lines > before", before)
@@ -406,7 +415,8 @@ TOGETHER = """async () => {
         const shown = texts.map((_, index) => index + 1).filter(line => !isFolded(line));
         const rows = Array.from({length: folding.rows}, (_, row) => folding.lineAt(row));
         if (String(rows) !== String(shown)) wrong.push(`round ${round}: rows ${rows} and not ${shown}`);
-        const wanted = line => shown.indexOf(folded.find(({first, last}) => first < line && line <= last)?.first ?? line);
+        const header = line => folded.find(({first, last}) => first < line && line <= last)?.first;
+        const wanted = line => shown.indexOf(header(line) ?? line);
         for (let line = 1; line <= length; line++) {
             if (folding.rowOf(line) !== wanted(line)) wrong.push(`round ${round}: ${line} in ${folding.rowOf(line)}`);
         }
