@@ -147,3 +147,19 @@ def test_picture_of_the_start_page(chromium: Browser, server: Server, open_page:
     take(page, place, "start.png", DESKTOP)
     page.set_viewport_size(PHONE)
     assert overflow(page) <= 0, "the start page is wider than a phone"
+
+
+def test_pictures_of_the_board(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    options = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "UTC", "color_scheme": "light"}
+    page = open_page(chromium, f"{server.url}/board/?wire=sse", **options)
+    for pipeline in ("deluge", "build"):
+        before = page.evaluate("location.hash")
+        page.get_by_test_id(f"start-{pipeline}").click()
+        wait(page, "before => location.hash !== before", before)
+    said = "document.querySelector('[data-testid=run-state]').textContent"
+    wait(page, f"{said}.endsWith('failed')", seconds=60)
+    wait(page, "wirehopDemo.held > 10 && !wirehopDemo.isReading")
+    wait(page, "document.querySelectorAll('[data-testid=run][data-state=passed]').length > 0", seconds=60)
+    take(page, place, "board.png", DESKTOP)
+    page.set_viewport_size(PHONE)
+    assert overflow(page) <= 0, "the board is wider than a phone"
