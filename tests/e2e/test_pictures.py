@@ -150,7 +150,7 @@ def test_picture_of_the_start_page(chromium: Browser, server: Server, open_page:
 
 
 def test_pictures_of_the_board(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
-    size = {"width": 1120, "height": 700}  # of so much text a larger one has too many bytes
+    size = {"width": 1160, "height": 710}  # of so much text a larger one has too many bytes
     options = {"viewport": size, "locale": "en-GB", "timezone_id": "UTC", "color_scheme": "light"}
     page = open_page(chromium, f"{server.url}/board/?wire=sse", **options)
     for pipeline in ("deluge", "build"):

@@ -46,7 +46,6 @@ def check(_random: Random) -> int:
             modules += 1
             functions += len(found)
         print("::endgroup::")
-        time.sleep(0.05)
     print(f"{BOLD}{modules} modules, {functions} functions, {YELLOW}{warnings} warnings{OFF}")
     return 0
 
@@ -81,7 +80,7 @@ def test(random: Random, method: str, size: str, *flags: str) -> int:
             )
             print(f"{RED}{BOLD}1 failed{OFF}, {GREEN}{number - 1} passed{OFF}")
             return 1
-        time.sleep(0.06)
+        time.sleep(0.04)
     print("::endgroup::")
     print(f"{GREEN}{BOLD}12 passed{OFF}")
     return 0
