@@ -150,16 +150,20 @@ def test_picture_of_the_start_page(chromium: Browser, server: Server, open_page:
     assert overflow(page) <= 0, "the start page is wider than a phone"
 
 
-def test_pictures_of_ai_answers(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
-    options = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "UTC"}
-    page = Asking.open(open_page, chromium, server.url, color_scheme="light", **options)
-    page.ask("Compare long polling with the others in a table")
-    page.wait_states("done")
-    reader = Asking.open(open_page, chromium, server.url, wire="sse", conversation=page.conversation)
-    reader.wait_states("done")
-    wait(page.page, "document.querySelectorAll('[data-testid=viewers] li').length === 2")
-    page.page.evaluate("document.querySelector('.messages').scrollTop = 0")
-    wait(page.page, "document.querySelector('.messages').scrollTop === 0")
-    take(page.page, place, "ai.png", DESKTOP)
-    page.page.set_viewport_size(PHONE)
-    assert overflow(page.page) <= 0, "the page of AI answers is wider than a phone"
+
+
+def test_pictures_of_the_board(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    size = {"width": 1160, "height": 710}  # of so much text a larger one has too many bytes
+    options = {"viewport": size, "locale": "en-GB", "timezone_id": "UTC", "color_scheme": "light"}
+    page = open_page(chromium, f"{server.url}/board/?wire=sse", **options)
+    for pipeline in ("deluge", "build"):
+        before = page.evaluate("location.hash")
+        page.get_by_test_id(f"start-{pipeline}").click()
+        wait(page, "before => location.hash !== before", before)
+    said = "document.querySelector('[data-testid=run-state]').textContent"
+    wait(page, f"{said}.endsWith('failed')", seconds=60)
+    wait(page, "wirehopDemo.held > 10 && !wirehopDemo.isReading")
+    wait(page, "document.querySelectorAll('[data-testid=run][data-state=passed]').length > 0", seconds=60)
+    take(page, place, "board.png", size)
+    page.set_viewport_size(PHONE)
+    assert overflow(page) <= 0, "the board is wider than a phone"

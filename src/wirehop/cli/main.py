@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "demo": "Show the demos in the browser: chat, calls, AI answers, markets, logs and others.",
     "publish": "Publish to a channel.",
     "subscribe": "Show what is published to a channel, as it comes.",
+    "run": "Run a command, and publish what it says, line by line.",
     "call": "Be in a call: publish a test picture, a file or a camera, and record the others.",
     "token": "Make a token, look at one, or make a secret.",
     "config": "Show each setting and where its value came from.",

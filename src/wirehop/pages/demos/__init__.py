@@ -1,7 +1,8 @@
 """The demos that are more than a page: each is a module with its namespaces, its server side and its bots."""
 
 from wirehop.pages.demos.ai import AI
+from wirehop.pages.demos.board import BOARD
 from wirehop.pages.demos.demo import Demo
 
-DEMOS: tuple[Demo, ...] = (AI,)
+DEMOS: tuple[Demo, ...] = (AI, BOARD,)
 """In the order of the gallery."""
