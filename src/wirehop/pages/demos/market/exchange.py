@@ -29,9 +29,6 @@ MOST_BEHIND: Final = 0.2
 """Seconds of changes that are made up for after a delay; more are left out, and counted."""
 TAPE_SECONDS: Final = 0.1
 TICKER_SECONDS: Final = 0.25
-PAST_CANDLES: Final = 72
-PAST_ACTS: Final = 14
-"""Acts of the crowd in a candle of the time before the exchange was opened."""
 GOOD_SECONDS: Final = 600.0
 """How long a visitor's order may rest."""
 MOST_RESTING: Final = 10_000
@@ -80,18 +77,16 @@ class Instrument:
         self.symbol = symbol
         self.name, price = SYMBOLS[symbol]
         self.book = OrderBook()
-        self.trades = Trades(price)
         self.pace = USUAL
         self.skipped = 0
         self._run = run
         self._seq = 0
         self._owed = 0.0
         self._tape_due = self._ticker_due = 0.0
-        self._crowd = Crowd(self.book, Random(f"{seed} {symbol}"), price)  # noqa: S311 - play
-        for past in range(PAST_CANDLES, 0, -1):
-            for _ in range(PAST_ACTS):
-                self.trades.add(self._crowd.act(), now - past * CANDLE_SECONDS)
-        self.trades.forget_pending()
+        random = Random(f"{seed} {symbol}")  # noqa: S311 - play
+        self.trades = Trades(price)
+        self.trades.make_up(random, now)
+        self._crowd = Crowd(self.book, random, price)
         self.feeds = {name: Feed(run, is_conflated=name != "all", every=seconds) for name, seconds in FEEDS.items()}
         self.book.changes.clear()
 

@@ -7,6 +7,7 @@ change; the others have, of each price, only what stood there last: they are con
 
 from collections import deque
 from collections.abc import Iterable
+from random import Random
 from typing import Final
 
 from msgspec import Struct
@@ -19,6 +20,9 @@ ALIVE_SECONDS: Final = 0.5
 """A feed without changes says so this often: a page can tell a quiet market from a dead one."""
 CANDLE_SECONDS: Final = 5
 CANDLES: Final = 96
+MADE_UP: Final = 84
+MADE_UP_TICKS: Final = 5
+"""Candles of the past that an opened market begins with, and how far one of them goes."""
 TAPE: Final = 40
 """Trades that a page gets at its begin, and with one publication; of more than that only the sum."""
 
@@ -139,10 +143,18 @@ class Trades:
         self._since = 0
         return out
 
-    def forget_pending(self) -> None:
-        """What was before the market opened is not news."""
-        self.publication()
-        self.first = self.candles[0].open if self.candles else self.last
+    def make_up(self, random: Random, now: float) -> None:
+        """A past from before the market was opened, which leads to where it begins."""
+        price = self.last
+        newest = int(now) // CANDLE_SECONDS - 1
+        for number in range(newest, newest - MADE_UP, -1):
+            first = price + round(random.gauss(0, MADE_UP_TICKS))
+            low, high = sorted((first, price))
+            low, high = low - int(random.expovariate(0.5)), high + int(random.expovariate(0.5))
+            volume = 100 * int(random.expovariate(1 / 25)) + 10
+            self.candles.appendleft(Candle(number * CANDLE_SECONDS, first, high, low, price, volume))
+            price = first
+        self.first = price
 
     def _draw(self, trade: Trade, at: int) -> None:
         price = trade.price
