@@ -162,6 +162,7 @@ class Exchange:
     def __init__(self, seed: int, now: float) -> None:
         self.seed = seed
         self.run = secrets.token_hex(4)
+        self.watched_at = now
         self.accounts = Accounts()
         self._resting: deque[tuple[float, str, str, int]] = deque()  # until when, whose, where, which
         self.instruments = {symbol: Instrument(self.run, seed, symbol, now) for symbol in SYMBOLS}

@@ -11,6 +11,7 @@ from random import Random
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wirehop.pages.demos.market.book import Level, Side, Trade
 
@@ -137,7 +138,9 @@ class Trades:
         """What was traded since the last one, if anything was."""
         if not self._since:
             return None
-        out = Tape(list(self._fresh), self._since - len(self._fresh), list(self._changed.values()))
+        out = Tape(
+            list(self._fresh), self._since - len(self._fresh), [replace(candle) for candle in self._changed.values()]
+        )
         self._fresh.clear()
         self._changed.clear()
         self._since = 0

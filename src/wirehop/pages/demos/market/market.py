@@ -26,7 +26,10 @@ from wirehop.settings.tree import Namespace
 TICK: Final = 0.025
 UNWATCHED_SECONDS: Final = 30.0
 """After so long without anybody an exchange closes, and is forgotten."""
+LOOK_SECONDS: Final = 1.0
+"""How often an exchange asks whether somebody is there."""
 MOST_EXCHANGES: Final = 8
+"""Where one more is wanted, the one that nobody has looked at for the longest time makes room."""
 MOST_CHANGES: Final = 12_000
 """In a second, of all symbols of all exchanges together."""
 NAMESPACES = {
@@ -126,27 +129,37 @@ class Market:
         exchange = self._exchanges.get(seed)
         if exchange is None:
             if len(self._exchanges) >= MOST_EXCHANGES:
-                raise Refused(codes.TOO_MANY_REQUESTS, f"{MOST_EXCHANGES} exchanges are open already")
+                self._make_room()
             exchange = self._exchanges[seed] = Exchange(seed, time.time())
             self._node.spawn(self._run(exchange))
         return exchange
 
+    def _make_room(self) -> None:
+        idle = min(self._exchanges.values(), key=lambda each: each.watched_at)
+        if time.time() - idle.watched_at < LOOK_SECONDS * 2:
+            raise Refused(codes.TOO_MANY_REQUESTS, f"{MOST_EXCHANGES} exchanges are open already")
+        del self._exchanges[idle.seed]
+
+    def _is_open(self, exchange: Exchange) -> bool:
+        return self._exchanges.get(exchange.seed) is exchange
+
     async def _run(self, exchange: Exchange) -> None:
         """Trade, and publish, until nobody has looked for a while."""
         clock = asyncio.get_running_loop().time
-        before, watched, look_at = clock(), clock(), 0.0
+        before, look_at = clock(), 0.0
         try:
-            while clock() - watched < UNWATCHED_SECONDS:
+            while self._is_open(exchange) and time.time() - exchange.watched_at < UNWATCHED_SECONDS:
                 await asyncio.sleep(TICK)
                 now, before = clock() - before, clock()
                 exchange.advance(now, time.time())
                 await self._publish(exchange, time.time())
                 if clock() >= look_at:
-                    look_at = clock() + 1
+                    look_at = clock() + LOOK_SECONDS
                     if await self._node.presence(f"market-ticker:{exchange.seed}"):
-                        watched = clock()
+                        exchange.watched_at = time.time()
         finally:
-            del self._exchanges[exchange.seed]
+            if self._is_open(exchange):
+                del self._exchanges[exchange.seed]
 
     async def _publish(self, exchange: Exchange, now: float) -> None:
         publish, seed = self._node.publish, exchange.seed

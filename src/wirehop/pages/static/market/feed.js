@@ -9,6 +9,7 @@ const AGAIN = 400; // milliseconds after a snapshot that could not be had
 export class BookFeed {
   book = new Book();
   state = "loading"; // then “live”, and “resyncing” while something is missing
+  problem = ""; // why there is no snapshot
   age = 0; // the newest diff's, when it came: milliseconds behind the fastest one
   heardAt = performance.now();
   #waiting = [];
@@ -61,11 +62,13 @@ export class BookFeed {
       const snapshot = await this.client.rpc("market.snapshot", { seed: this.seed, symbol: this.symbol });
       if (this.#isClosed) return false;
       this.book.load(snapshot);
+      this.problem = "";
       this.#heard(snapshot.at);
       const waiting = this.#waiting.splice(0).filter(({ run }) => run === snapshot.run);
       return waiting.every((diff) => this.book.apply(diff) !== "gap");
     } catch (error) {
-      console.warn(`snapshot of ${this.symbol}:`, error.message);
+      this.problem = error.message; // and once more
+      this.changed();
       await new Promise((done) => setTimeout(done, AGAIN));
       return false;
     }

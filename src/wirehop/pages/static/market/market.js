@@ -143,7 +143,7 @@ function showSync() {
   const isFresh = counts.resyncs > 0 && performance.now() - resynced < 4000;
   chip.dataset.state = feed.state;
   byTestId("ladder").classList.toggle("is-waiting", feed.state !== "live");
-  const said = { loading: "loading…", resyncing: `gap after ${feed.book.seq}: resyncing…`, live: isFresh ? `resynced in ${Math.round(counts.resyncMilliseconds)} ms` : "in sync" };
+  const said = { loading: feed.problem || "loading…", resyncing: `gap after ${feed.book.seq}: resyncing…`, live: isFresh ? `resynced in ${Math.round(counts.resyncMilliseconds)} ms` : "in sync" };
   setText(chip, said[feed.state]);
 }
 
