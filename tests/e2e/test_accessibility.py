@@ -9,7 +9,8 @@ from .watching import OpenPage, wait
 
 BAD = """() => {
     document.documentElement.lang = "en";
-    document.body.innerHTML = `<main><h1>Bad</h1><img src="data:,"><p style="color: #bbb; background: #fff">pale</p></main>`;
+    document.body.innerHTML = `<main><h1>Bad</h1><img src="data:,">
+        <p style="color: #bbb; background: #fff">pale</p></main>`;
 }"""
 
 
