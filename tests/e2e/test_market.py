@@ -1,26 +1,33 @@
 """The market in a browser: the book of the page is the book of the exchange, on every wire and whatever is broken."""
 
 import itertools
+import json
 from collections.abc import Callable
 from random import Random
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from wirehop.checker.faults import Delay, Fault
 from wirehop.testing.full import FULL, cases
 
 from .accessibility import problems
+from .impaired import Impaired
 from .proxy import Proxy
 from .servers import Server
 from .trading import Floor, Reference
 from .watching import OpenPage, Watch, wait
 
 WIRES = ("websocket", "stream", "sse", "long-poll", "short-poll", "jsonp")
-POINTS = 20
+LINKS: dict[str, tuple[Fault, ...]] = {"clean": (), "train": (Delay(0.05, 0.03),)}
+EVERYWHERE = list(itertools.product(WIRES, LINKS))
+POINTS = 20 if FULL else 12
 RESYNC_MILLISECONDS = 1000
 STALE_MILLISECONDS = 2000
 TASK_MILLISECONDS = 50
-BUSY_SECONDS = 60 if FULL else 5
+BUSY_SECONDS = 60 if FULL else 4
+SLICE_SECONDS = 4
+LEAST_RATE = 1800
 ATTEMPTS = 1 if FULL else 4
 """How often a figure may be spoilt by who else uses the machine."""
 GROWTH_BYTES = 2_000_000
@@ -29,15 +36,11 @@ CONTENT_MILLISECONDS = 1000
 PHONE = {"width": 390, "height": 844}
 PACE_300, PACE_2000 = 55, 85  # places of the slider
 
-LONGEST_TASK_AND_RATE = """async seconds => {
-    const tasks = [0];
-    const observer = new PerformanceObserver(list => tasks.push(...list.getEntries().map(({duration}) => duration)));
+RATE = """async seconds => {
     const {counts} = window.wirehopDemo;
     const [at, changes] = [performance.now(), counts.changes];
-    observer.observe({entryTypes: ["longtask"]});
     await new Promise(done => setTimeout(done, seconds * 1000));
-    observer.disconnect();
-    return [Math.max(...tasks), (counts.changes - changes) / (performance.now() - at) * 1000];
+    return (counts.changes - changes) / (performance.now() - at) * 1000;
 }"""
 SAMPLE_FRAMES = """() => {
     const near = {WIRE: 184.20, HOPS: 91.15, TIDE: 42.68, OAKS: 319.40};
@@ -50,7 +53,8 @@ SAMPLE_FRAMES = """() => {
                        ...tape.querySelectorAll("td:nth-child(2)")];
         const prices = cells.map(cell => cell.textContent).filter(each => each && each !== "–");
         const wrong = prices.filter(price => Math.abs(price / near[symbol] - 1) > 0.2);
-        if (wrong.length || ladder.dataset.symbol !== symbol) seen.wrong.push([symbol, ladder.dataset.symbol, ...wrong]);
+        const isOther = ladder.dataset.symbol !== symbol;
+        if (wrong.length || isOther) seen.wrong.push([symbol, ladder.dataset.symbol, ...wrong]);
         if (prices.length > 20) seen.symbols.add(symbol);
         seen.frames++;
         requestAnimationFrame(sample);
@@ -72,28 +76,46 @@ def seed() -> int:
     return next(_seeds)
 
 
+def longest_task(trace: bytes) -> float:
+    """Milliseconds of the main thread's longest task: its own, without those in which others had the processor."""
+    events = json.loads(trace)["traceEvents"]
+    mains = {(each["pid"], each["tid"]) for each in events if each.get("args", {}).get("name") == "CrRendererMain"}
+    tasks = [each["tdur"] for each in events if (each["pid"], each["tid"]) in mains and "tdur" in each]
+    assert len(tasks) > 100, "nothing was traced"
+    return max(tasks) / 1000
+
+
 def check_book(floor: Floor, reference: Reference) -> None:
     """The page's book is what the whole feed says it is at that change."""
     seq, bids, asks = floor.book()
     assert (bids, asks) == reference.at(seq)
 
 
-@pytest.mark.parametrize("wire", cases(("websocket", "sse"), WIRES))
+@pytest.mark.parametrize(("wire", "link"), cases((("websocket", "clean"), ("sse", "train")), EVERYWHERE))
 def test_the_page_has_the_same_book_as_the_whole_feed(
-    chromium: Browser, server: Server, open_page: OpenPage, watch: Watch, seed: int, wire: str
+    chromium: Browser,
+    server: Server,
+    impair: Callable[[Server], Impaired],
+    open_page: OpenPage,
+    watch: Watch,
+    seed: int,
+    wire: str,
+    link: str,
 ) -> None:
     watch.expect()
+    between = impair(server)
+    between.set(*LINKS[link])
     with Reference(server.url, seed=seed, symbol="WIRE") as reference:
-        floor = Floor.open(open_page, chromium, server.url, seed=seed, wire=wire)
+        floor = Floor.open(open_page, chromium, between.url, seed=seed, wire=wire)
         floor.set_slider("pace", PACE_300)
         random = Random(seed)
         for point in range(POINTS):
-            if point == 4:
+            if point == 2:
                 assert min(floor.lose_a_change() for _ in range(ATTEMPTS)) < RESYNC_MILLISECONDS
-            if point in (8, 12):
-                floor.set_slider("feed", {8: 2, 12: 0}[point])  # four a second, and every change again
+            if point in (4, 6):
+                floor.set_slider("feed", {4: 2, 6: 0}[point])  # four a second, and every change again
                 floor.wait_book()
-            if point == 15:
+            if point == 9:
                 floor.page.get_by_test_id("breaks").click()
                 floor.page.get_by_test_id("break-cut").click()
             floor.pass_change(floor.book()[0] + random.randint(5, 60))
@@ -150,20 +172,18 @@ def test_at_two_thousand_changes_a_second_the_page_stays_quick_and_small(
         devtools.send("HeapProfiler.collectGarbage")
         return {each["name"]: each["value"] for each in devtools.send("Performance.getMetrics")["metrics"]}
 
-    found: list[tuple[float, float]] = []
-    for _ in range(ATTEMPTS):
-        before = held()
-        longest, rate = floor.page.evaluate(
-            LONGEST_TASK_AND_RATE,
-            BUSY_SECONDS,
-        )
-        after = held()
-        assert after["JSHeapUsedSize"] - before["JSHeapUsedSize"] < GROWTH_BYTES
-        assert after["Nodes"] - before["Nodes"] < 100
-        found.append((longest, rate))
-        if longest < TASK_MILLISECONDS and rate > 1800:
+    before, rates = held(), []
+    for _ in range(ATTEMPTS):  # a busy machine may not make as many
+        for _ in range(BUSY_SECONDS // SLICE_SECONDS):
+            chromium.start_tracing(page=floor.page, categories=["toplevel", "__metadata"])
+            rates.append(floor.page.evaluate(RATE, SLICE_SECONDS))
+            assert longest_task(chromium.stop_tracing()) < TASK_MILLISECONDS
+        if sum(rates) / len(rates) > LEAST_RATE:
             break
-    assert any(longest < TASK_MILLISECONDS and rate > 1800 for longest, rate in found), found
+    assert sum(rates) / len(rates) > LEAST_RATE, rates
+    after = held()
+    assert after["JSHeapUsedSize"] - before["JSHeapUsedSize"] < GROWTH_BYTES
+    assert after["Nodes"] - before["Nodes"] < 1000
     assert floor.read("gaps") == 0
 
 
@@ -270,5 +290,5 @@ def test_the_page_is_light_quick_still_and_for_everybody(
     floor.wait_book()
     wait(page, "document.querySelectorAll('[data-testid=ticker] label').length === 4")
     shift = page.evaluate(SHIFT)
-    assert shift < 0.1
+    assert shift < 0.05
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
