@@ -3,6 +3,7 @@
 from wirehop.pages.demos.ai import AI
 from wirehop.pages.demos.board import BOARD
 from wirehop.pages.demos.demo import Demo
+from wirehop.pages.demos.market import MARKET
 
-DEMOS: tuple[Demo, ...] = (AI, BOARD,)
+DEMOS: tuple[Demo, ...] = (AI, BOARD, MARKET,)
 """In the order of the gallery."""
