@@ -1,6 +1,7 @@
 """The demos that are more than a page: each is a module with its namespaces, its server side and its bots."""
 
 from wirehop.pages.demos.demo import Demo
+from wirehop.pages.demos.notifications import NOTIFICATIONS
 
-DEMOS: tuple[Demo, ...] = ()
+DEMOS: tuple[Demo, ...] = (NOTIFICATIONS,)
 """In the order of the gallery."""
