@@ -4,7 +4,7 @@
     repository:lighthouse the items that there are notices of (class latest, the item is the key)
 
 rpc notices.open       the inbox as it is, and from which position of which channel it goes on
-rpc notices.set        {"states": {"n3": "read"}}: what was before comes back, which undoes it
+rpc notices.set        {"states": {"n3": "read"}}; the revision from which on that holds comes back
 rpc notices.answer     {"id": "n3", "action": "approve"}: done once, however many devices ask for it
 rpc notices.configure  how somebody wants to be told
 rpc notices.dismiss    the digest was looked at
@@ -61,6 +61,12 @@ class SetRequest(Struct):
     """The states that notices get, by id."""
 
     states: Annotated[dict[str, State], Meta(max_length=100)]
+
+
+class Known(Struct):
+    """From this revision on it is so."""
+
+    revision: int
 
 
 class AnswerRequest(Struct):
@@ -125,13 +131,12 @@ class Desk:
             position = (await self._node.history(channel, limit=0)).top
             return Opened(channel, position, inbox.revision, inbox.notices, inbox.settings, inbox.digest, inbox.counts)
 
-    async def set(self, client: Client, request: SetRequest) -> dict[str, State]:
+    async def set(self, client: Client, request: SetRequest) -> Known:
         """Seen, read, archived, and back."""
         person = self._person(client)
         async with person.lock:
-            before, change = person.inbox.set(request.states)
-            await self._tell(person, change)
-            return before
+            await self._tell(person, person.inbox.set(request.states))
+            return Known(person.inbox.revision)
 
     async def answer(self, client: Client, request: AnswerRequest) -> Notice:
         """Do what a button of a notice says."""

@@ -72,15 +72,15 @@ class Inbox:
             self._held.setdefault(notice.id, at)
         return self._changed(notice, gone=self._forget())
 
-    def set(self, states: Mapping[str, State]) -> tuple[dict[str, State], Change | None]:
-        """Give these notices their states; what they had before, which undoes it, and None where nothing is new."""
-        before: dict[str, State] = {}
+    def set(self, states: Mapping[str, State]) -> Change | None:
+        """Give these notices their states; None where nothing is new. Those that are forgotten stay it."""
+        changed: list[Notice] = []
         for id_, state in states.items():
             notice = self._notices.get(id_)
             if notice is not None and notice.state != state:
-                before[id_] = notice.state
                 self._notices[id_] = structs.replace(notice, state=state)
-        return before, self._changed(*(self._notices[id_] for id_ in before)) if before else None
+                changed.append(self._notices[id_])
+        return self._changed(*changed) if changed else None
 
     def answer(self, id_: str, action: str) -> tuple[Notice, Change | None]:
         """Take one of the notice's actions, once; None where it was taken before."""
