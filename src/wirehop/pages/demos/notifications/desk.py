@@ -28,7 +28,7 @@ from wirehop.pages.demos.notifications.notice import Change, Counts, Digest, Eve
 from wirehop.pages.demos.notifications.repository import Repository, Verb
 
 ITEMS: Final = "repository:lighthouse"
-MOST_PEOPLE: Final = 200
+MOST_PEOPLE: Final = 100
 """Who has not looked for longest is forgotten, when there is one too many."""
 
 MOST_KEYS: Final = 1000

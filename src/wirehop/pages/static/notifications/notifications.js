@@ -282,6 +282,7 @@ function openInbox(isOpen, { isFirst = false } = {}) {
 function openSettings(isOpen) {
   page("settings").hidden = !isOpen;
   page("inbox-content").hidden = isOpen;
+  page("mark-all").hidden = isOpen;
   page("settings-button").setAttribute("aria-pressed", String(isOpen));
   setText(page("inbox-title"), isOpen ? "Settings" : "Inbox");
   soon();
@@ -317,7 +318,7 @@ page("user").addEventListener("change", ({ target }) => {
 addEventListener("hashchange", visit);
 document.addEventListener("visibilitychange", () => document.hidden || soon());
 
-const ROLES = { leader: "this tab has the connection", follower: "another tab has the connection", alone: "a connection of its own" };
+const ROLES = { leader: "leading tab", follower: "following tab", alone: "on its own" };
 let wasQuiet = false;
 
 setInterval(() => {

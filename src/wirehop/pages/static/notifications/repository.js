@@ -12,6 +12,8 @@ const VERBS = {
 };
 const REMARKS = ["Could you have a look?", "I think this is it.", "Same here since yesterday.", "Let us do it before the storm."];
 
+const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
 export class Repository {
   #items = new Map();
   #rows = new Map();
@@ -60,8 +62,8 @@ export class Repository {
       const unread = this.unread(item.id);
       setText(row.status, item.status);
       row.node.classList.toggle("bad", item.status.endsWith("has failed"));
-      setText(row.likes, item.kind === "deploy" ? "" : `${item.likes ?? 0} likes`);
-      setText(row.comments, item.kind === "deploy" ? "" : `${item.comments ?? 0} comments`);
+      setText(row.likes, item.kind === "deploy" ? "" : counted(item.likes, "like"));
+      setText(row.comments, item.kind === "deploy" ? "" : counted(item.comments, "comment"));
       setText(row.dot, unread ? String(unread) : "");
       row.dot.hidden = !unread;
       row.more.hidden = !isOpen;
