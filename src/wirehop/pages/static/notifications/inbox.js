@@ -1,8 +1,12 @@
 // The inbox as this page knows it: what the server says, and on top what the person has done a moment ago.
 //
 // The server's inbox has a revision; each publication is the next one. One that is known is dropped, so it does no harm
-// to hear it twice; where one is missing the inbox is asked for anew. It knows no connection: `say` tells the server.
+// to hear it twice; where one is missing the inbox is asked for anew. What one tab does the others show at once, whatever
+// the network is like. It knows no connection: `say` asks the server, `tell` tells the other tabs, whose words are `heard`.
 
+import { randomId } from "../ui.js";
+
+const LONGEST = 60_000; // milliseconds that another tab is believed; after that it is as the server says
 const NOTHING = { received: 0, off: 0, forgotten: 0 };
 
 export class Inbox {
@@ -11,11 +15,11 @@ export class Inbox {
   digest = null;
   counts = NOTHING;
   #notices = new Map();
-  #doing = new Map(); // id → {state, until}: done here, and not yet heard back; `until` that revision, once it is known
+  #doing = new Map(); // id → {state, token, until}: done, and not yet heard back; `until` that revision, once it is known
 
-  /** `changed` draws; `say(method, data)` asks the server. */
-  constructor({ changed, say }) {
-    Object.assign(this, { changed, say });
+  /** `changed` draws. */
+  constructor({ changed, say, tell }) {
+    Object.assign(this, { changed, say, tell });
   }
 
   /** All of it, at once. What is new since the last time; nothing of an inbox that is `another`. */
@@ -65,19 +69,35 @@ export class Inbox {
     const wanted = Object.entries(states).filter(isNew);
     if (!wanted.length) return {};
     const before = Object.fromEntries(wanted.map(([id]) => [id, this.get(id).state]));
-    const doing = wanted.map(([id, state]) => [id, { state, until: Infinity }]);
-    for (const [id, each] of doing) this.#doing.set(id, each);
-    this.changed();
+    const token = randomId();
+    this.#begin(token, wanted);
+    this.tell({ token, states: wanted });
+    let until = 0;
     try {
-      const { revision } = await this.say("notices.set", { states: Object.fromEntries(wanted) });
-      for (const [, each] of doing) each.until = revision;
-    } catch (error) {
-      for (const [, each] of doing) each.until = 0;
-      throw error;
+      until = (await this.say("notices.set", { states: Object.fromEntries(wanted) })).revision;
     } finally {
-      this.#stands(this.revision);
+      this.#end(token, until);
+      this.tell({ token, until });
     }
     return before;
+  }
+
+  /** Another tab does something, or has done it. */
+  heard({ token, states, until }) {
+    if (!states) return this.#end(token, until);
+    this.#begin(token, states);
+    setTimeout(() => this.#end(token, 0), LONGEST);
+  }
+
+  #begin(token, states) {
+    for (const [id, state] of states) this.#doing.set(id, { state, token, until: Infinity });
+    this.changed();
+  }
+
+  /** From this revision on it is what the server says. */
+  #end(token, until) {
+    for (const each of this.#doing.values()) if (each.token === token) each.until = Math.min(each.until, until);
+    this.#stands(this.revision);
   }
 
   /** It is known up to this revision: what was done until then is in it. */

@@ -14,7 +14,7 @@ import { InboxView, actionButton } from "./inbox-view.js";
 import { Inbox } from "./inbox.js";
 import { Repository } from "./repository.js";
 import { SettingsForm, isQuiet } from "./settings.js";
-import { TabBreaks } from "./tabs.js";
+import { TabBreaks, otherTabs } from "./tabs.js";
 import { Toasts } from "./toasts.js";
 import { isAlarm, sentence, summary } from "./words.js";
 
@@ -97,7 +97,7 @@ items.on("publication", ({ data }) => repository.take(data));
 const toasts = new Toasts(page("toasts"));
 const chime = new Chime(user);
 const badge = new Badge({ bell: page("bell"), badge: page("badge"), icon: page("icon") });
-const inbox = new Inbox({ changed: () => soon(), say: ask });
+const inbox = new Inbox({ changed: () => soon(), say: ask, tell: otherTabs(user, (message) => inbox.heard(message)) });
 const view = new InboxView(
   { list: page("notices"), views: page("views"), digest: page("digest"), foot: page("inbox-foot") },
   { open: visited, set: setStates, answer, dismiss: () => ask("notices.dismiss").catch(refused) },

@@ -1,16 +1,23 @@
-// What the tabs of one browser do together beside the connection: one of them has it, so what is broken, and the wire
-// that was chosen, is for all of them.
+// What the tabs of one browser tell each other beside the connection: one of them has that, so what is broken, and the
+// wire that was chosen, is for all of them; and what one does to the inbox the others show at once.
 
 import { Breaks } from "../breaks.js";
 import { byTestId } from "../ui.js";
 
+/** The other tabs of this person; `hear` gets what they tell. The returned function tells them. */
+export function otherTabs(name, hear) {
+  if (!globalThis.BroadcastChannel) return () => {};
+  const tabs = new BroadcastChannel(`wirehop.notices.${name}`);
+  tabs.addEventListener("message", ({ data }) => hear(data));
+  return (message) => tabs.postMessage(message);
+}
+
 export class TabBreaks extends Breaks {
-  #tabs;
+  #say;
 
   constructor(name) {
     super();
-    this.#tabs = globalThis.BroadcastChannel && new BroadcastChannel(`wirehop.breaks.${name}`);
-    this.#tabs?.addEventListener("message", ({ data }) => this.#heard(data));
+    this.#say = otherTabs(`${name}.breaks`, (message) => this.#heard(message));
   }
 
   cut() {
@@ -38,10 +45,6 @@ export class TabBreaks extends Breaks {
     this.bar = bar;
     bar.host.addEventListener("change", ({ target }) => target.name === "wire" && this.#say({ order: "wire", wire: target.value }));
     this.#say({ order: "hello" });
-  }
-
-  #say(message) {
-    this.#tabs?.postMessage(message);
   }
 
   #heard({ order, is, wire }) {
