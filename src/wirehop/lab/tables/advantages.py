@@ -1,7 +1,8 @@
 """Advantages and disadvantages of each technique: sentences that hold because of a cell, and not otherwise.
 
 Four tables make them. An ability that was found or not found; a count that is none or some; a figure that is far from
-the others'; a fact of standards or tests. Whoever changes a figure changes the sentences: nothing here says what a cell does not.
+the others'; a fact of standards or tests. Whoever changes a figure changes the sentences: nothing here says what a cell
+does not.
 """
 
 import statistics

@@ -1,5 +1,6 @@
 """What the lab's page asks the server for tables: rpc `lab.tables` {} → the tables; {format} → {name, type, text}."""
 
+import asyncio
 from functools import cached_property
 from pathlib import Path
 
@@ -40,13 +41,14 @@ class TableService:
         return make_tables(load_profile(self._profile))
 
     async def answer(self, _client: Client, request: TablesRequest) -> Tables | Exported:
-        """The tables, or a file of them."""
-        if not request.format:
-            return self.tables
+        """The tables, or a file of them. Made beside the loop: it takes longer than a turn of it may."""
         wanted = FORMATS.get(request.format)
-        if wanted is None:
+        if request.format and wanted is None:
             raise Refused(codes.BAD_REQUEST, f"formats are {', '.join(FORMATS)}")
-        return Exported(wanted.name, wanted.type, wanted.write(self.tables))
+        tables = await asyncio.to_thread(lambda: self.tables)
+        if wanted is None:
+            return tables
+        return Exported(wanted.name, wanted.type, wanted.write(tables))
 
 
 def install_tables(node: Node, profile: Path = OWN) -> TableService:
