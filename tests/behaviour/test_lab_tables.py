@@ -15,7 +15,7 @@ from wirehop.node import Node
 from wirehop.testing.wires import Conversation, open_wire
 
 pytestmark = pytest.mark.asyncio
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest_asyncio.fixture
