@@ -12,6 +12,7 @@ from wirehop.checker.faults import Delay, Fault
 from wirehop.testing.full import FULL, cases
 
 from .accessibility import problems
+from .conftest import StartServer
 from .impaired import Impaired
 from .proxy import Proxy
 from .servers import Server
@@ -42,6 +43,13 @@ RATE = """async seconds => {
     await new Promise(done => setTimeout(done, seconds * 1000));
     return (counts.changes - changes) / (performance.now() - at) * 1000;
 }"""
+AMBER = """() => {
+    const age = document.querySelector("[data-testid=age]");
+    window.amber = new Promise(done => new MutationObserver(
+        () => age.dataset.stale === "true" && done(performance.now())
+    ).observe(age, {attributes: true}));
+}"""
+"""`amber` is when the badge has turned."""
 SAMPLE_FRAMES = """() => {
     const near = {WIRE: 184.20, HOPS: 91.15, TIDE: 42.68, OAKS: 319.40};
     const [symbolNode, lastNode, ladder, tape] =
@@ -124,37 +132,37 @@ def test_the_page_has_the_same_book_as_the_whole_feed(
         assert [floor.read(count) for count in ("duplicates", "gaps")] == [0, 0]
 
 
-def test_a_cut_shows_by_the_age_and_heals(
+@pytest.mark.parametrize("how", cases(("cut",), ("cut", "restart")))
+def test_what_is_stale_shows_by_its_age_and_heals(
     chromium: Browser,
     server: Server,
+    start_server: StartServer,
     start_proxy: Callable[[Server], Proxy],
     open_page: OpenPage,
     watch: Watch,
     seed: int,
+    how: str,
 ) -> None:
     watch.expect()
-    proxy = start_proxy(server)
-    with Reference(server.url, seed=seed, symbol="WIRE") as reference:
-        floor = Floor.open(open_page, chromium, proxy.url, seed=seed)
-        age = floor.page.get_by_test_id("age")
-        took: list[float] = []
-        while not took or (min(took) > STALE_MILLISECONDS and len(took) < ATTEMPTS):
-            expect(age).to_have_attribute("data-stale", "false", timeout=60_000)
-            floor.page.evaluate(
-                """() => {
-                    const age = document.querySelector("[data-testid=age]");
-                    window.amber = new Promise(done => new MutationObserver(
-                        () => age.dataset.stale === "true" && done(performance.now())
-                    ).observe(age, {attributes: true}));
-                }"""
-            )
-            proxy.refuse()
-            cut_at = floor.page.evaluate("performance.now()")
-            took.append(floor.page.evaluate("window.amber") - cut_at)
-            proxy.restore()
-        assert min(took) < STALE_MILLISECONDS
+    own = start_server("--dev") if how == "restart" else server
+    proxy = start_proxy(own)
+    floor = Floor.open(open_page, chromium, proxy.url, seed=seed)
+    age = floor.page.get_by_test_id("age")
+    took: list[float] = []
+    while not took or (min(took) > STALE_MILLISECONDS and len(took) < ATTEMPTS):
         expect(age).to_have_attribute("data-stale", "false", timeout=60_000)
-        floor.wait_book(60)
+        run = floor.read("book().run")
+        floor.page.evaluate(AMBER)
+        cut_at = floor.page.evaluate("performance.now()")
+        (own.stop if how == "restart" else proxy.refuse)()
+        took.append(floor.page.evaluate("window.amber") - cut_at)
+        (own.start if how == "restart" else proxy.restore)()
+    assert min(took) < STALE_MILLISECONDS
+    expect(age).to_have_attribute("data-stale", "false", timeout=60_000)
+    floor.wait_book(60)
+    assert (floor.read("book().run") != run) is (how == "restart")
+    with Reference(own.url, seed=seed, symbol="WIRE") as reference:
+        floor.pass_change(reference.seq + 1)
         check_book(floor, reference)
 
 

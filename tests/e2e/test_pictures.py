@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from .asking import Asking
 from .chatting import Chat
 from .servers import Server, until
+from .trading import Floor
 from .watching import OpenPage, wait
 
 KEPT = Path(__file__).parents[2] / "docs" / "pictures"
@@ -23,6 +24,7 @@ MOST_BYTES = 150_000
 LEAST_COLOURS = 200
 HISTORY_SECONDS = 75
 DESKTOP = {"width": 1280, "height": 800}
+MARKET = {"width": 1200, "height": 700}
 PHONE = {"width": 390, "height": 844}
 ROOM = "launch"
 
@@ -167,3 +169,19 @@ def test_pictures_of_the_board(chromium: Browser, server: Server, open_page: Ope
     take(page, place, "board.png", size)
     page.set_viewport_size(PHONE)
     assert overflow(page) <= 0, "the board is wider than a phone"
+
+
+def test_picture_of_the_market(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    floor = Floor.open(open_page, chromium, server.url, seed=77, viewport=MARKET, color_scheme="light")
+    page = floor.page
+    best = max(floor.book()[1])
+    for quantity, away in ((400, 2), (250, 5)):
+        page.get_by_test_id("order-quantity").fill(str(quantity))
+        page.get_by_test_id("order-price").fill(f"{(best - away) / 100:.2f}")
+        page.get_by_test_id("buy").click()
+    floor.set_slider("pace", 60)
+    wait(page, "document.querySelectorAll('[data-testid=tape] td:first-child')[13].textContent !== ''", seconds=60)
+    page.evaluate("scrollTo(0, document.querySelector('[data-testid=ticker]').offsetTop - 80)")
+    take(page, place, "market.png", MARKET)
+    page.set_viewport_size(PHONE)
+    assert overflow(page) <= 0, "the market is wider than a phone"

@@ -3,7 +3,7 @@
 import { element, setText } from "../ui.js";
 import { asPrice } from "./canvas.js";
 
-const ROWS = 12; // of each side
+const ROWS = 15; // of each side
 const NUMBER = new Intl.NumberFormat("en");
 
 export class Ladder {

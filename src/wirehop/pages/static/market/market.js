@@ -95,7 +95,7 @@ function followTrades() {
   channel.on("publication", ({ data }) => {
     candles.take(data.candles);
     tape.take(data.trades, data.more);
-    soon();
+    showLast(data.trades.at(-1).price);
   });
 }
 
@@ -104,12 +104,16 @@ quotes.on("publication", ({ data }) => {
   ticker.take(data);
   if (data.symbol !== symbol) return;
   controls.setPace(data.pace);
-  if (last !== undefined && data.last !== last) flash(byTestId("last"), data.last > last);
-  last = data.last;
-  candles.price(last);
-  controls.offerPrice(data.last);
-  soon();
+  showLast(data.last);
 });
+
+function showLast(price) {
+  if (last !== undefined && price !== last) flash(byTestId("last"), price > last);
+  last = price;
+  candles.price(price);
+  controls.offerPrice(price);
+  soon();
+}
 
 // ---- what is seen ---------------------------------------------------------------------------------------------------
 
