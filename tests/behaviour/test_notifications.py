@@ -101,6 +101,19 @@ async def test_what_is_read_on_one_device_is_read_on_the_other(enter: Enter) -> 
         assert [(each["id"], each["state"]) for each in change["notices"]] == [(id_, "read")]
 
 
+async def test_the_same_seed_is_the_same_inbox(enter: Enter) -> None:
+    ann, ben = await enter("Ann"), await enter("Ben")
+    told = [
+        [
+            (each["item"], each["topic"], each["actors"], each["text"], each["state"])
+            for each in device.opened["notices"]
+        ]
+        for device in (ann, ben)
+    ]
+    assert told[0] == told[1]
+    assert [state for *_, state in told[0]].count("unseen") == 3
+
+
 async def test_nobody_else_is_told_or_can_listen(enter: Enter) -> None:
     ann, ben = await enter("Ann"), await enter("Ben")
     assert ann.opened["channel"] != ben.opened["channel"]

@@ -137,18 +137,18 @@ class Inbox:
         if not self._held or self.settings.is_quiet(at):
             return False
         since = min(self._held.values())
-        held = {id_ for id_ in self._held if self._notices[id_].state == "unseen"}
+        unheard = {id_ for id_ in self._held if self._notices[id_].state == "unseen"}
         self._held.clear()
         if self.digest is not None:
             since = min(since, self.digest.since)
-            held |= set(self.digest.ids) & self._notices.keys()
+            unheard |= set(self.digest.ids)
+        held = [notice for notice in self._notices.values() if notice.id in unheard]
         if not self.settings.digest or len(held) < DIGEST_LEAST:
             return False
         topics: dict[Topic, int] = {}
-        for id_ in held:
-            notice = self._notices[id_]
+        for notice in held:
             topics[notice.topic] = topics.get(notice.topic, 0) + notice.count
-        self.digest = Digest(since, at, topics, tuple(id_ for id_ in self._notices if id_ in held))
+        self.digest = Digest(since, at, topics, tuple(notice.id for notice in held))
         return True
 
     def _changed(self, *notices: Notice, gone: tuple[str, ...] = ()) -> Change:

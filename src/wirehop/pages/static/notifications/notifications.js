@@ -174,6 +174,7 @@ function visited(id) {
 
 const batch = new Map(); // id → how many events are new
 let batchRevision = 0;
+let announced = 0; // toasts of what is new
 let announcing;
 
 function news(fresh, revision) {
@@ -194,7 +195,9 @@ function announce() {
   if (inbox.settings.sound) chime.ring(channel.name, batchRevision);
   if (document.hidden || !page("inbox").hidden) return;
   const all = loud.reduce((sum, { more }) => sum + more, 0);
-  if (loud.length > 1 && all > 2) toastOfMany(loud, all);
+  const isMany = loud.length > 1 && all > 2;
+  announced += isMany ? 1 : loud.length;
+  if (isMany) toastOfMany(loud, all);
   else for (const { notice } of loud) toastOfOne(notice);
 }
 
@@ -338,7 +341,7 @@ window.wirehopDemo = {
   get transport() { return client.transport; },
   get role() { return client.role; },
   get badge() { return badge.count; },
-  get toasts() { return toasts.shown; },
+  get toasts() { return announced; },
   get sounds() { return chime.played; },
   get notices() { return inbox.list(); },
   breaks,

@@ -6,7 +6,6 @@ const STAYS = 7_000; // milliseconds; not while the pointer or the focus is on i
 const MOST = 3;
 
 export class Toasts {
-  shown = 0; // so far
   #open = new Map(); // key → {node, timer}
 
   constructor(host) {
@@ -36,7 +35,6 @@ export class Toasts {
     for (const type of ["pointerleave", "focusout"]) node.addEventListener(type, release);
     release();
     this.#open.set(key, entry);
-    this.shown += 1;
     this.host.append(node);
     while (this.#open.size > MOST) this.close(this.#open.keys().next().value);
   }
