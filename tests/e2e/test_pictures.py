@@ -24,8 +24,8 @@ MOST_BYTES = 150_000
 LEAST_COLOURS = 200
 HISTORY_SECONDS = 75
 DESKTOP = {"width": 1280, "height": 800}
-MARKET = {"width": 1200, "height": 700}
 PHONE = {"width": 390, "height": 844}
+MARKET = {"width": 1200, "height": 700}
 ROOM = "launch"
 
 TALK = (
@@ -152,11 +152,25 @@ def test_picture_of_the_start_page(chromium: Browser, server: Server, open_page:
     assert overflow(page) <= 0, "the start page is wider than a phone"
 
 
+def test_pictures_of_ai_answers(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    options = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "UTC"}
+    page = Asking.open(open_page, chromium, server.url, color_scheme="light", **options)
+    page.ask("Compare WebSocket and long polling in a table")
+    page.wait_states("done")
+    reader = Asking.open(open_page, chromium, server.url, wire="sse", conversation=page.conversation)
+    page.page.get_by_test_id("answers").select_option("2")
+    page.ask("Show me a stream in Python")
+    wait(page.page, "document.querySelectorAll('.md-code code').length === 2", seconds=60)
+    reader.wait_live()
+    wait(page.page, "document.querySelectorAll('[data-testid=viewers] li').length === 2")
+    page.wait_states("done", "done", "done")
+    take(page.page, place, "ai.png", DESKTOP)
+    page.page.set_viewport_size(PHONE)
+    assert overflow(page.page) <= 0, "the page of AI answers is wider than a phone"
 
 
 def test_pictures_of_the_board(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
-    size = {"width": 1160, "height": 710}  # of so much text a larger one has too many bytes
-    options = {"viewport": size, "locale": "en-GB", "timezone_id": "UTC", "color_scheme": "light"}
+    options = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "UTC", "color_scheme": "light"}
     page = open_page(chromium, f"{server.url}/board/?wire=sse", **options)
     for pipeline in ("deluge", "build"):
         before = page.evaluate("location.hash")
@@ -166,7 +180,7 @@ def test_pictures_of_the_board(chromium: Browser, server: Server, open_page: Ope
     wait(page, f"{said}.endsWith('failed')", seconds=60)
     wait(page, "wirehopDemo.held > 10 && !wirehopDemo.isReading")
     wait(page, "document.querySelectorAll('[data-testid=run][data-state=passed]').length > 0", seconds=60)
-    take(page, place, "board.png", size)
+    take(page, place, "board.png", DESKTOP)
     page.set_viewport_size(PHONE)
     assert overflow(page) <= 0, "the board is wider than a phone"
 

@@ -6,5 +6,10 @@ from wirehop.pages.demos.demo import Demo
 from wirehop.pages.demos.market import MARKET
 from wirehop.pages.demos.notifications import NOTIFICATIONS
 
-DEMOS: tuple[Demo, ...] = (AI, BOARD, MARKET, NOTIFICATIONS,)
+DEMOS: tuple[Demo, ...] = (
+    AI,
+    BOARD,
+    MARKET,
+    NOTIFICATIONS,
+)
 """In the order of the gallery."""
