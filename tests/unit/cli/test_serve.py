@@ -13,6 +13,7 @@ def test_in_development_every_wire_and_every_page_is_named() -> None:
     assert offers(URL, dev()) == [
         "wires: websocket, sse, stream, poll, jsonp, channels",
         f"demos: {URL}/",
+        f"lab: {URL}/lab/",
         f"admin: {URL}/admin/",
     ]
 
