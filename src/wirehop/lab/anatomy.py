@@ -32,8 +32,8 @@ class Part(Struct, frozen=True):
 
 
 class Anatomy(Struct, frozen=True):
-    """`data` in hex: `bytes` of them, but for what is skipped. `opening` is the head that the connection's answers began
-    with, `request` the one of what was asked last."""
+    """`data` in hex: `bytes` of them, but for what is skipped. `opening` is the head that the connection's answers
+    began with, `request` the one of what was asked last."""
 
     number: int
     wire: str
