@@ -38,7 +38,7 @@ def open_lab(server: Server, open_page: OpenPage) -> Callable[..., Page]:
 
 def choose(page: Page, preset: str) -> None:
     """The link has a name, and it is set."""
-    wait(page, "document.querySelector('[data-testid=preset]').options.length > 5", seconds=30)
+    wait(page, "document.querySelector('[data-testid=preset]')?.options.length > 5", seconds=30)
     page.get_by_test_id("preset").first.select_option(preset)
     wait(page, "document.querySelector('.link-panel').dataset.applied === 'yes'", seconds=30)
 
@@ -152,7 +152,7 @@ def test_the_ledger_adds_up(any_browser: Browser, open_lab: Callable[..., Page],
     page.get_by_test_id("cut-wire").select_option("auto" if FULL else "sse")
     page.get_by_test_id("cut-start").click()
     for number, what in enumerate(BREAKS):
-        wait(page, "what => !document.querySelector(`[data-testid=cut-${what}]`).disabled", what, seconds=30)
+        wait(page, "what => document.querySelector(`[data-testid=cut-${what}]`)?.disabled === false", what, seconds=30)
         page.get_by_test_id(f"cut-{what}").click()
         wait(page, BACK, number, seconds=SECONDS)
     page.get_by_test_id("cut-start").click()
@@ -206,7 +206,7 @@ def test_it_fits_a_phone_and_the_keyboard(chromium: Browser, open_lab: Callable[
     for part, following in (("race", "cut"), ("cut", "limits"), ("limits", "network")):
         wait(
             page,
-            "part => document.querySelector(`[data-testid=panel-${part}]`).childElementCount > 0",
+            "part => document.querySelector(`[data-testid=panel-${part}]`)?.childElementCount > 0",
             part,
             seconds=30,
         )
