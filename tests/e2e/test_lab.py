@@ -68,12 +68,15 @@ def test_a_race_is_whole_and_a_message_is_dissected(
     assert set(rows) == set(WIRES)
     for wire, row in rows.items():
         assert (row["samples"], row["missing"]) == (str(COUNT), "0"), wire
-        assert row["place"], wire
         assert float(row["p99"]) >= float(row["p50"]) >= (49 if preset == "rtt100" else -0.5), wire
     words = page.get_by_test_id("race-words")
-    assert words.get_attribute("data-ranked") in ("different", "same")
-    same = len({row["place"] for row in rows.values()}) == 1
-    assert ("No difference seen" in words.inner_text()) == same
+    places = {row["place"] for row in rows.values()}
+    if "too busy" in words.inner_text():  # the machine is, and the race says so
+        assert (places, words.get_attribute("data-ranked")) == ({""}, "no")
+    else:
+        assert "" not in places
+        assert words.get_attribute("data-ranked") == ("same" if len(places) == 1 else "different")
+        assert ("No difference seen" in words.inner_text()) == (len(places) == 1)
     for wire in WIRES:
         page.get_by_test_id(f"look-{wire}").click()
         wait(page, "word => document.querySelector('[data-testid=anatomy-title]')?.textContent.includes(word)",
@@ -96,7 +99,8 @@ def test_after_a_reload_it_works_and_few_messages_are_not_ranked(
     rows = race(page, count=300, wires=("websocket", "jsonp"))
     assert [row["samples"] for row in rows.values()] == ["300", "300"]
     assert not any(row["place"] for row in rows.values())
-    assert "it takes 1,000 messages" in page.get_by_test_id("race-words").inner_text()
+    words = page.get_by_test_id("race-words").inner_text()
+    assert "it takes 1,000 messages" in words or "too busy" in words
     assert page.get_by_test_id("race-words").get_attribute("data-ranked") == "no"
 
 
@@ -128,6 +132,7 @@ STATISTICS = """async url => {
         alike: [places(rank(alike)), rank(alike).isDifferent],
         apart: [places(rank(apart)), rank(apart).isDifferent],
         few: [...rank([entry("a", draw(0, 1).slice(0, 999))]).places],
+        busy: [places(rank(apart, 15)), rank(apart, 15).words],
         holes: places(rank([entry("a", draw(0, 1)), entry("b", draw(0, 1), 3)])),
     };
 }"""
@@ -143,6 +148,8 @@ def test_what_is_within_the_noise_is_not_ranked(
     assert found["alike"] == [{"a": 1, "b": 1}, False]
     assert found["apart"] == [{"a": 1, "b": 1, "c": 3}, True]
     assert found["few"] == []
+    assert found["busy"][0] == {}
+    assert "too busy" in found["busy"][1]
     assert found["holes"] == {"a": 1}
 
 
