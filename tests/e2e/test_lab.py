@@ -126,7 +126,7 @@ STATISTICS = """async url => {
     return {
         quantiles: [0.5, 0.95, 0.99, 1]
             .map(share => quantile(Float64Array.from({length: 100}, (_, n) => n + 1), share)),
-        covers: Array.from({length: 100}, (_, seed) => interval(draw(0, 100), 0.95, {seed, rounds: 100}))
+        covers: Array.from({length: 40}, (_, seed) => interval(draw(0, 100), 0.95, {seed, rounds: 80}))
             .filter(([low, high]) => low <= 95 && 95 <= high).length,
         same: interval(draw(0, 1), 0.99, {seed: 3}).join() === interval([], 0.99).join(),
         alike: [places(rank(alike)), rank(alike).isDifferent],
@@ -144,7 +144,7 @@ def test_what_is_within_the_noise_is_not_ranked(
     page = open_lab(chromium)
     found = page.evaluate(STATISTICS, f"{server.url}/lab/statistics.js")
     assert found["quantiles"] == [50, 95, 99, 100]
-    assert found["covers"] >= 85
+    assert found["covers"] >= 34
     assert found["alike"] == [{"a": 1, "b": 1}, False]
     assert found["apart"] == [{"a": 1, "b": 1, "c": 3}, True]
     assert found["few"] == []
