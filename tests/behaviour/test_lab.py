@@ -71,24 +71,27 @@ async def test_who_is_cut_comes_back_and_misses_nothing(lab: tuple[Server, Lab],
     server, _ = lab
     async with Client(lab[1].url) as page:
         port = (await page.rpc("lab.open", {"wires": ["websocket"]}))["ports"]["websocket"]
-        async with Client(f"http://127.0.0.1:{port}", wire="websocket", jitter=lambda: 0.0) as client:
-            async with client.subscribe("lab-cut:one") as channel:
-                await server.node.publish("lab-cut:one", 1)
-                await page.rpc("lab.break", {"what": what, "sessions": [client.id]})
-                await server.node.publish("lab-cut:one", 2)
-                seen = []
-                async for publication in channel:
-                    seen.append(publication.data)
-                    if publication.data == 2:
-                        break
+        async with (
+            Client(f"http://127.0.0.1:{port}", wire="websocket", jitter=lambda: 0.0) as client,
+            client.subscribe("lab-cut:one") as channel,
+        ):
+            await server.node.publish("lab-cut:one", 1)
+            await page.rpc("lab.break", {"what": what, "sessions": [client.id]})
+            await server.node.publish("lab-cut:one", 2)
+            seen = []
+            async for publication in channel:
+                seen.append(publication.data)
+                if publication.data == 2:
+                    break
         assert seen == [1, 2]
 
 
 @pytest.mark.parametrize(
     ("method", "data"),
-    [("lab.link", {"delay": -1}), ("lab.link", {"loss": 2}), ("lab.link", {"proxy": "polite"}), ("lab.link", {"down": 5}),
-     ("lab.link", {"tunnel_every": 5}), ("lab.race", {"id": "a", "wires": []}), ("lab.bytes", {"wire": "sse", "number": 1}),
-     ("lab.break", {"what": "everything"}), ("lab.ticks", {"id": "a:b"}), ("lab.open", {"wires": ["pigeon"]})],
+    [("lab.link", {"delay": -1}), ("lab.link", {"loss": 2}), ("lab.link", {"proxy": "polite"}),
+     ("lab.link", {"down": 5}), ("lab.link", {"tunnel_every": 5}), ("lab.race", {"id": "a", "wires": []}),
+     ("lab.bytes", {"wire": "sse", "number": 1}), ("lab.break", {"what": "everything"}),
+     ("lab.ticks", {"id": "a:b"}), ("lab.open", {"wires": ["pigeon"]})],
 )  # fmt: skip
 async def test_what_makes_no_sense_is_refused(lab: tuple[Server, Lab], method: str, data: object) -> None:
     async with Client(lab[1].url) as page:
@@ -110,3 +113,9 @@ async def test_pages_are_bounded_and_forgotten(lab: tuple[Server, Lab], monkeypa
         with pytest.raises(RequestFailed, match=r"lab\.open"):
             await pages[0].rpc("lab.state")
         await pages[-1].rpc("lab.open", {"wires": ["sse"]})
+
+
+async def test_a_page_that_was_closed_makes_room(lab: tuple[Server, Lab]) -> None:
+    for _ in range(module.PAGES + 2):
+        async with Client(lab[1].url) as page:
+            await page.rpc("lab.open", {"wires": ["sse"]})

@@ -10,7 +10,6 @@ from wirehop.cli.app import load_app
 from wirehop.core.errors import SettingsError
 from wirehop.doctor.ports import holder
 from wirehop.hosts.native import NativeServer
-from wirehop.lab.lab import install_lab, lab_settings
 from wirehop.logs import configure
 from wirehop.node.node import Node
 from wirehop.pages.app import DemoApp
@@ -45,6 +44,8 @@ def serve(flags: Flags, app: str | None) -> None:
 
 def serve_demos(settings: Settings, opened: Callable[[str], None] | None = None) -> None:
     """The demos. `opened` is told the address when the port is open."""
+    from wirehop.lab.lab import install_lab, lab_settings  # with the tables and the advisor: only where it is used
+
     demos = DemoApp(lab_settings(settings))
     lab = install_lab(demos.node)
 

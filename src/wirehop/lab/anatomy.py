@@ -4,16 +4,17 @@ Pure. The bytes are those that a link recorded, from the beginning of an answer,
 understood is `other`, and never guessed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from wirehop.checker.traffic import Recorded, Recording
 
 Kind = Literal["http", "frame", "envelope", "payload", "other"]
-MOST_BYTES: Final = 8_192
-"""Of one answer; a longer one is shown to there."""
+SHOWN: Final = 128
+"""Bytes of other messages that are shown; what lies in the middle of more is left out."""
+MOST_PARTS: Final = 1_000
 PUSH: Final = b'{"push"'
 NEAR: Final = 3
 """Pieces of the same direction that are joined before and behind the one that has the message."""
@@ -21,15 +22,18 @@ NEAR: Final = 3
 
 class Part(Struct, frozen=True):
     """`size` bytes that follow the part before. `http`: head of a request or answer; `frame`: head of a frame, a chunk
-    or an event; `envelope`: what the protocol says about the message; `payload`: what was published."""
+    or an event; `envelope`: what the protocol says about the message; `payload`: what was published. `skipped` bytes in
+    its middle are not shown."""
 
     kind: Kind
     size: int
     what: str
+    skipped: int = 0
 
 
 class Anatomy(Struct, frozen=True):
-    """`data` in hex. `opening` is the head that the connection began with, or of the request that was answered."""
+    """`data` in hex: `bytes` of them, but for what is skipped. `opening` is the head that the connection's answers
+    began with, `request` the one of what was asked last."""
 
     number: int
     wire: str
@@ -52,16 +56,35 @@ def find(recording: Recording, wire: str, number: int) -> Anatomy | None:
     if not _is_whole(data):  # its beginning came in the piece before, its end in the one behind
         data = _joined(pieces, index)
     opening = recording.openings.get((found.link, "down"), b"").partition(b"\r\n\r\n")[0]
-    parts = list(dissect(data[:MOST_BYTES], needle))
+    parts, shown = shortened(data, dissect(data, needle))
     return Anatomy(
         number,
         wire,
-        data[:MOST_BYTES].hex(),
+        shown.hex(),
         parts,
         opening.decode("latin-1"),
         _request_before(recording, found),
         len(data),
     )
+
+
+def shortened(data: bytes, parts: Iterable[Part]) -> tuple[list[Part], bytes]:
+    """The parts and the bytes to show: of what is other only the ends; what is beyond `MOST_PARTS` is one part."""
+    kept: list[Part] = []
+    shown = bytearray()
+    position = 0
+    for part in parts:
+        if len(kept) == MOST_PARTS:
+            part = Part("other", len(data) - position, "the rest of it")
+        skipped = max(0, part.size - SHOWN) if part.kind == "other" else 0
+        half = (part.size - skipped) // 2 if skipped else part.size
+        shown += data[position : position + half]
+        shown += data[position + half + skipped : position + part.size]
+        kept.append(structs.replace(part, skipped=skipped))
+        position += part.size
+        if position >= len(data):
+            break
+    return kept, bytes(shown)
 
 
 def _is_whole(data: bytes) -> bool:

@@ -10,15 +10,16 @@ rpc lab.bytes   {"wire": "sse", "number": 12}             the anatomy of a messa
 rpc lab.break   {"what": "roam"}                          once, at once
 rpc lab.ticks   {"id": "…"}                               ten publications, 100 ms apart
 
-A page has its links for `IDLE_SECONDS` after its last call; at most `PAGES` have some. For development: who reaches the
-server may open ports on 127.0.0.1 with it, which lead to the server and nowhere else.
+A page has its links for `IDLE_SECONDS` after its last call; at most `PAGES` have some, and one whose session is over
+makes room for another. For development: who reaches the server may open ports on 127.0.0.1 with it, which lead to the
+server and nowhere else.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -28,9 +29,11 @@ from wirehop.checker.traffic import Direction, Traffic
 from wirehop.core import codes
 from wirehop.core.errors import Refused
 from wirehop.lab import race
+from wirehop.lab.advice import install_advisor
 from wirehop.lab.anatomy import Anatomy, find
 from wirehop.lab.links import Links
 from wirehop.lab.presets import PRESETS, PROXIES, Conditions, Preset
+from wirehop.lab.tables import install_tables
 from wirehop.node import Client, Node
 from wirehop.settings.tree import Namespace, Settings
 
@@ -137,9 +140,12 @@ class Lab:
             self._pages.clear()
 
     def forget_idle(self) -> None:
-        """Close the links of pages that are gone."""
+        """Close the links of pages that were not heard of for long."""
+        self._forget(lambda _client, page: time.monotonic() - page.heard > IDLE_SECONDS)
+
+    def _forget(self, is_gone: Callable[[str, Page], bool]) -> None:
         for client, page in list(self._pages.items()):
-            if time.monotonic() - page.heard > IDLE_SECONDS:
+            if is_gone(client, page):
                 del self._pages[client]
                 self._node.spawn(page.close())
 
@@ -155,6 +161,8 @@ class Lab:
         where = urlsplit(self.url)
         if where.port is None or where.hostname is None:
             raise Refused(codes.NOT_AVAILABLE, "the lab is not open here")
+        if len(self._pages) >= PAGES:
+            self._forget(lambda client, _page: client not in self._node.sessions)  # closed, or reloaded
         if len(self._pages) >= PAGES:
             raise Refused(codes.NOT_AVAILABLE, f"{PAGES} pages of the lab are open; close one, or wait a minute")
         if not {*wanted.wires} <= {*WIRES}:
@@ -253,5 +261,7 @@ def lab_settings(settings: Settings) -> Settings:
 
 
 def install_lab(node: Node) -> Lab:
-    """Register the lab's methods with a node that has `lab_settings`."""
+    """Register the lab's methods, those of the advisor and of the tables too, with a node that has `lab_settings`."""
+    install_advisor(node)
+    install_tables(node)
     return Lab(node)

@@ -39,7 +39,8 @@ def test_several_frames_and_long_ones() -> None:
     first, head = b"\x81" + bytes([len(OTHER)]), b"\x81\x7e" + len(message).to_bytes(2, "big")
     huge = b"\x81\x7f" + (70_000).to_bytes(8, "big") + b"y" * 20
     assert kinds(first + OTHER + head + message + huge) == [
-        ("frame", first), ("other", OTHER), ("frame", head), *around(padded), ("frame", huge[:10]), ("other", b"y" * 20),
+        ("frame", first), ("other", OTHER), ("frame", head), *around(padded), ("frame", huge[:10]),
+        ("other", b"y" * 20),
     ]  # fmt: skip
 
 
@@ -78,7 +79,8 @@ def recording(*pieces: tuple[str, bytes]) -> Recording:
 def found_in(kept: Recording) -> Anatomy:
     anatomy = find(kept, "sse", 12)
     assert anatomy is not None
-    assert sum(part.size for part in anatomy.parts) == len(anatomy.data) // 2
+    assert sum(part.size - part.skipped for part in anatomy.parts) == len(anatomy.data) // 2
+    assert sum(part.size for part in anatomy.parts) == anatomy.bytes
     return anatomy
 
 
@@ -99,6 +101,18 @@ def test_one_that_came_in_pieces_is_put_together() -> None:
     anatomy = found_in(recording(("down", data[:20]), ("down", data[20:])))
     assert bytes.fromhex(anatomy.data) == data
     assert anatomy.parts[0] == Part("frame", 4, f"size of a chunk: {len(event):,} bytes follow")
+
+
+def test_of_other_messages_only_the_ends_are_shown() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"
+    body = b"\n".join([*[OTHER] * 50, PUSH % PAYLOAD, *[OTHER] * 50])
+    anatomy = found_in(recording(("down", head + body)))
+    assert [part.kind for part in anatomy.parts] == ["http", "other", "envelope", "payload", "envelope", "other"]
+    assert len(anatomy.data) // 2 < 600
+    assert anatomy.bytes == len(head + body)
+    data = bytes.fromhex(anatomy.data)
+    assert PUSH % PAYLOAD in data
+    assert data.endswith(OTHER[-50:])
 
 
 @pytest.mark.parametrize("number", [1, 120])

@@ -9,7 +9,7 @@ const KINDS = {
   payload: "payload",
   other: "other messages",
 };
-const SHOWN = 1024; // bytes
+const SHOWN = 6144; // bytes
 const NARROW = matchMedia("(max-width: 640px)");
 
 export function mountAnatomy(host, links) {
@@ -41,14 +41,14 @@ function draw(host, { wire, number, data, parts, opening, request, bytes }) {
   const text = element("code", { className: "hex", ariaHidden: "true" });
   const across = NARROW.matches ? 8 : 16;
   let position = 0;
-  for (const { kind, size, what } of parts) {
-    const end = Math.min(position + size, SHOWN);
+  for (const { kind, size, what, skipped } of parts) {
+    const end = Math.min(position + size - skipped, SHOWN);
     if (end > position) {
-      const title = `${what} · ${size} bytes`;
+      const title = `${what} · ${size} bytes${skipped ? `, ${skipped} in the middle not shown` : ""}`;
       hex.append(element("span", { className: "bytes", title, dataset: { kind } }, digits(data, position, end, across)));
       text.append(element("span", { className: "bytes", title, dataset: { kind } }, letters(data, position, end, across)));
     }
-    position += size;
+    position += size - skipped;
   }
   const legend = Object.entries(KINDS).filter(([kind]) => sums[kind]).map(([kind, title]) =>
     element("li", { dataset: { kind, testid: `anatomy-${kind}`, bytes: sums[kind] } }, element("i", { ariaHidden: "true" }), `${title} `, element("b", {}, `${sums[kind].toLocaleString("en")} bytes`)));
@@ -58,7 +58,7 @@ function draw(host, { wire, number, data, parts, opening, request, bytes }) {
       element("h2", { dataset: { testid: "anatomy-title" } }, `Message ${number} over ${WIRE_LABELS[wire]}: ${bytes.toLocaleString("en")} bytes`),
       element("ul", { className: "legend" }, ...legend)),
     element("pre", { className: "bytes-shown", tabIndex: 0, ariaLabel: "Bytes in hex, and as letters" }, hex, text),
-    ...(bytes > SHOWN ? [element("p", { className: "note" }, `the first ${SHOWN.toLocaleString("en")} of them`)] : []),
+    ...(bytes > data.length / 2 || bytes > SHOWN ? [element("p", { className: "note" }, "Of other messages only the ends are shown.")] : []),
     ...heads.map(([title, text]) => element("details", {}, element("summary", {}, title, element("span", { className: "note" }, ` ${text.length + 4} bytes`)), element("pre", { className: "head-text", tabIndex: 0 }, text))),
   );
 }

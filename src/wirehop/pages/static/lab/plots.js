@@ -30,7 +30,14 @@ function axes({ context, color, width, height }, xs, ys) {
     context.fillText(text, MARGIN.left - 6, y + 4);
   }
   context.textAlign = "center";
-  for (const { at, text } of xs) context.fillText(text, MARGIN.left + width * at, MARGIN.top + height + 16);
+  let last = -Infinity;
+  for (const { at, text } of xs) {
+    const x = MARGIN.left + width * at;
+    const room = context.measureText(text).width + 8;
+    if (x - last < room) continue; // it would lie over the one before
+    context.fillText(text, x, MARGIN.top + height + 16);
+    last = x;
+  }
 }
 
 const log = (value) => Math.log10(Math.max(0.1, value));

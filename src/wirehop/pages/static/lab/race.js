@@ -64,7 +64,7 @@ class Race {
     this.results = element("section", { className: "card panel", hidden: true }, element("div", { className: "panel-head" }, element("h2", {}, "Result"), element("span", { className: "note", dataset: { testid: "race-note" } })),
       element("div", { className: "table-scroll", tabIndex: 0, role: "region", ariaLabel: "Result" },
         element("table", { dataset: { testid: "race-table" } },
-          element("thead", {}, element("tr", {}, ...["Wire", "Place", "Came", "Doubled", "p50", "p95", "p99 (95 %)", "Connect", "Bytes each, down / up"].map((title) => element("th", { scope: "col" }, title)))),
+          element("thead", {}, element("tr", {}, ...["Wire", "Place", "Came (missing, doubled)", "p50", "p95", "p99 (95 %)", "Connect", "Bytes each, down / up"].map((title) => element("th", { scope: "col" }, title)))),
           this.table)));
     const anatomy = element("section", { ariaLabel: "Anatomy of a message", dataset: { testid: "anatomy" } });
     this.anatomy = mountAnatomy(anatomy, this.links);
@@ -196,10 +196,10 @@ class Race {
       return { name: racer.wire, racer, missing: racer.missing(count), ...summary(racer.samples.map(({ latency }) => latency)), down: bytes("down"), up: bytes("up") };
     });
     const through = entries.filter(({ racer }) => racer.state !== "blocked");
-    const { places, isDifferent, words } = rank(through);
-    const late = Float64Array.from(through.flatMap(({ racer }) => racer.samples.map((sample) => sample.late))).sort();
-    this.host.querySelector("[data-testid=race-note]").textContent = `publisher late by ${ms(quantile(late, 0.99))} at p99 · clocks known to ± ${clock.error.toFixed(2)} ms`;
-    this.table.replaceChildren(...entries.map((entry) => this.#row(entry, places, count)));
+    const late = quantile(Float64Array.from(through.flatMap(({ racer }) => racer.samples.map((sample) => sample.late))).sort(), 0.99);
+    const { places, isDifferent, words } = rank(through, late);
+    this.host.querySelector("[data-testid=race-note]").textContent = `publisher late by ${ms(late)} at p99 · clocks known to ± ${clock.error.toFixed(2)} ms`;
+    this.table.replaceChildren(...entries.map((entry) => this.#row(entry, places)));
     this.results.hidden = false;
     setText(this.words, this.#isStopped ? `Stopped. ${words}` : words[0].toUpperCase() + words.slice(1));
     Object.assign(this.words.dataset, { ranked: places.size > 1 ? (isDifferent ? "different" : "same") : "no" });
@@ -209,17 +209,16 @@ class Race {
     this.#plot();
   }
 
-  #row({ racer, missing, samples, p50, p95, p99, interval: [low, high], down, up }, places, count) {
+  #row({ racer, missing, samples, p50, p95, p99, interval: [low, high], down, up }, places) {
     const cell = (text, properties = {}) => element("td", properties, text);
     if (racer.state === "blocked") {
-      return element("tr", { dataset: { wire: racer.wire, state: "blocked" } }, cell(WIRE_LABELS[racer.wire], { className: "dot", style: { "--wire": `var(--wire-${racer.wire})` } }), cell(racer.why, { colSpan: 8 }));
+      return element("tr", { dataset: { wire: racer.wire, state: "blocked" } }, cell(WIRE_LABELS[racer.wire], { className: "dot", style: { "--wire": `var(--wire-${racer.wire})` } }), cell(racer.why, { colSpan: 7 }));
     }
     const place = places.get(racer.wire);
     return element("tr", { dataset: { wire: racer.wire, place: place ?? "", samples, p50, p99, missing } },
       cell(WIRE_LABELS[racer.wire], { className: "dot", style: { "--wire": `var(--wire-${racer.wire})` } }),
       cell(place ? String(place) : "–"),
-      cell(missing ? `${racer.received.toLocaleString("en")}, ${missing} missing` : `all ${count.toLocaleString("en")}`),
-      cell(String(racer.doubled)),
+      cell(`${racer.received.toLocaleString("en")} (${missing}, ${racer.doubled})`),
       cell(ms(p50)), cell(ms(p95)), cell(`${ms(p99)} (${ms(low)} – ${ms(high)})`.replace(" ms –", " –")), cell(ms(racer.took)),
       cell(`${Math.round(down).toLocaleString("en")} / ${Math.round(up).toLocaleString("en")}`));
   }

@@ -1,6 +1,7 @@
 // One wire in the race: a client over its own link, and what came over it. Knows nothing of how it is shown.
 
 const CONNECT_MILLISECONDS = 15_000;
+const TRIES = 3;
 
 export class Racer {
   state = "idle"; // connecting, ready, racing, done, blocked
@@ -31,7 +32,10 @@ export class Racer {
         if (this.state === "connecting") this.state = "ready";
         resolve();
       });
-      this.#client.on("state", ({ state, reason }) => state === "closed" && this.#blocked(reason, resolve));
+      let failures = 0;
+      this.#client.on("state", ({ state, reason }) => {
+        if (state === "closed" || (state === "offline" && ++failures >= TRIES)) this.#blocked(`it does not get through: ${reason || "no answer"}`, resolve);
+      });
     });
     this.#end = () => {};
     this.took = performance.now() - this.connected;

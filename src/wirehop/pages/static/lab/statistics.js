@@ -1,6 +1,8 @@
 // Quantiles, how sure one can be of them, and who is quicker than whom. Pure.
 
 export const LEAST_SAMPLES = 1000;
+const LATE_MILLISECONDS = 10;
+const LATE_SHARE = 0.2; // of the quickest median
 const ROUNDS = 400;
 const BLOCK = 20; // messages in a row share their luck (a stall holds up several): they are drawn together
 
@@ -45,10 +47,14 @@ export function summary(samples) {
 }
 
 /**
- * Places, by p99: who is above somebody has an interval that lies wholly below the other's. Intervals that overlap share
- * a place. `entries`: {name, samples, interval, missing}. What is too little, or has holes, has no place.
+ * Places, by p99: who is above somebody has an interval that lies wholly below the other's; intervals that overlap share
+ * a place. `entries`: {name, samples, p50, interval, missing}. What is too little, or has holes, has no place. Nothing has
+ * one where the publisher was late itself (`late`: its p99 in milliseconds): the machine was measured then, not the wires.
  */
-export function rank(entries) {
+export function rank(entries, late = 0) {
+  if (late > Math.max(LATE_MILLISECONDS, LATE_SHARE * Math.min(...entries.map(({ p50 }) => p50)))) {
+    return { places: new Map(), isDifferent: false, words: `no ranking: this machine is too busy, messages left up to ${late.toFixed(0)} ms late` };
+  }
   const fair = entries.filter(({ samples, missing }) => samples >= LEAST_SAMPLES && !missing);
   const places = new Map();
   for (const entry of fair) places.set(entry.name, 1 + fair.filter((other) => other.interval[1] < entry.interval[0]).length);
