@@ -17,7 +17,7 @@ POLL_WAIT: Final = 55.0
 """Seconds that a long poll is held: `limits.poll_wait`."""
 
 MOST_POLLS: Final = 20.0
-"""Polls a second of one client: each waits for the one before, here for 50 ms there and back; more messages share one."""
+"""Polls a second of one client: each waits for the one before, here for 50 ms; more messages share one."""
 
 BILLION: Final = 1e9
 MICROSECONDS: Final = 1e6
