@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from wirehop.measured.profile import Profile
 
+from .accessibility import problems
 from .servers import Server
 from .watching import OpenPage, wait
 
@@ -130,7 +131,8 @@ def test_every_number_of_the_cost_opens_its_formula(cost: Page, profile: Profile
     cost.get_by_test_id("cost-users").fill("10000")
     wait(cost, "document.querySelector('[data-testid=cost-websocket-sockets]').textContent === '10,000'")
     assert number(cost, "cost-websocket-gigabytes") == pytest.approx(10 * few, rel=0.01)
-    for row in cost.get_by_test_id("costs").locator("tbody tr").all():
+    for technique in ("websocket", "short-poll", "jsonp"):
+        row = cost.get_by_test_id("costs").locator(f"tr[data-name={technique}]")
         for figure in row.get_by_role("button").all():
             figure.click()
             expect(cost.get_by_test_id("formula")).to_be_visible()
@@ -150,7 +152,7 @@ def test_money_needs_prices(cost: Page) -> None:
 
 
 @pytest.mark.parametrize("name", ["mountAdvisor", "mountCost"])
-def test_it_fits_a_phone(
+def test_it_fits_a_phone_and_everybody_can_use_it(
     name: str, chromium: Browser, advisor_server: Server, open_page: OpenPage, tmp_path: Path
 ) -> None:
     page = mounted(open_page, chromium, advisor_server, name, viewport=PHONE)
@@ -166,3 +168,5 @@ def test_it_fits_a_phone(
         page.set_viewport_size(DESKTOP)
         picture = page.screenshot(path=place / f"{name}-{scheme}.png", full_page=True, animations="disabled")
         assert len(picture) > 20_000, "blank"
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        assert problems(page) == []

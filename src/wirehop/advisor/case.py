@@ -11,7 +11,7 @@ from wirehop.measured.profile import Profile
 LINKS: Final = {
     "open": ("rtt20", "office", "rtt0"),
     "mobile": ("loss1", "4g", "rtt100"),
-    "company-proxy": ("company-proxy", "office", "rtt20"),
+    "company-proxy": ("company", "office", "rtt20"),
 }
 """For each network the links of the lab that stand for it; the first that was measured counts."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wirehop.advisor.case import Case
+from wirehop.advisor.case import SIZES, Case
 from wirehop.advisor.techniques import ADVISED, POLLS
 
 DAYS: Final = 30
@@ -17,7 +17,7 @@ POLL_WAIT: Final = 55.0
 """Seconds that a long poll is held: `limits.poll_wait`."""
 
 MOST_POLLS: Final = 20.0
-"""Polls a second of one client: each waits for the one before, here for a round trip of 50 ms; more messages share one."""
+"""Polls a second of one client: each waits for the one before, here for 50 ms; more messages share one."""
 
 BILLION: Final = 1e9
 MICROSECONDS: Final = 1e6
@@ -68,10 +68,10 @@ def bytes_per_minute(case: Case, technique: str) -> float | None:
     """On the wire, of one client, both ways: messages, empty polls, and what keeps the connection."""
     down, up = case.message_bytes(technique, "down"), case.message_bytes(technique, "up")
     facts = case.facts
-    if (down is None and facts.down) or (up is None and facts.up and technique != "sse"):
-        return None
-    if technique == "sse" and facts.up:
+    if up is None and technique == "sse":
         up = case.message_bytes("sse-post", "up")
+    if (down is None and facts.down) or (up is None and facts.up):
+        return None
     if technique in POLLS:
         return _poll_bytes(case, technique, down or 0.0, up or 0.0)
     total = 60 * (facts.down * (down or 0.0) + facts.up * (up or 0.0))
@@ -80,17 +80,17 @@ def bytes_per_minute(case: Case, technique: str) -> float | None:
 
 def _poll_bytes(case: Case, technique: str, down: float, up: float) -> float | None:
     """A request carries one message or, where they come faster than it asks, several; the rest of the requests are
-    empty."""
+    empty, and cost what the smallest message costs without itself."""
     facts, requests = case.facts, requests_per_second(case, technique)
     messages = facts.down + facts.up
     payload = messages * facts.payload
     around = facts.down * (down - facts.payload) + facts.up * (up - facts.payload)
     shared = min(1.0, requests / messages) if messages else 0.0
     empty = max(0.0, requests - messages)
-    head = case.value(f"head/{technique}")
-    if empty and head is None:
+    smallest = case.value(f"bytes/{technique}/down/{SIZES[0]}")
+    if empty and smallest is None:
         return None
-    return 60 * (payload + around * shared + empty * (head or 0.0))
+    return 60 * (payload + around * shared + empty * ((smallest or 0.0) - SIZES[0]))
 
 
 def cost_of(case: Case, technique: str, *, hours: float = HOURS, prices: Prices | None = None) -> Cost:

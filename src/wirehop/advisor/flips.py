@@ -15,7 +15,7 @@ from wirehop.advisor.techniques import title
 from wirehop.measured.profile import Profile
 
 MOST: Final = 12
-STEPS: Final = (1.25, 1.6, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 300.0)
+STEPS: Final = (1.3, 2.0, 4.0, 10.0, 40.0, 200.0)
 """Factors that a number is multiplied with and divided by, until the answer is another."""
 
 FREE: Final = frozenset({"users", "fanout", "without"})

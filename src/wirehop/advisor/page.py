@@ -111,8 +111,8 @@ def _answers(question: Question) -> str:
 def _criteria() -> Iterator[str]:
     names = {
         "latency": "`latency/{technique}/{link}/p99` on the worst of the networks; as old as wanted is good enough",
-        "bytes": "`bytes/…`, `head/…` and `idle/…`, for the rates and sizes answered",
-        "first": "`first/{technique}/warm`",
+        "bytes": "`bytes/…` and `idle/…`, for the rates and sizes answered",
+        "first": "`first/{technique}/warm`, or `new` where nothing warm was measured",
         "cpu": "`cpu/{technique}`",
         "memory": "`memory/{technique}`",
         "lines": "`lines/browser/{technique}`",

@@ -20,7 +20,7 @@ def _two_way(case: Case) -> Ruling | None:
     if case.is_one_way and case.is_text:
         return None
     why = "Both send" if not case.is_one_way else "Bytes"
-    return Ruling(f"{why}: one WebSocket instead of a stream and requests.", favours={"websocket": 3.0})
+    return Ruling(f"{why}: one WebSocket instead of a stream and requests.", favours={"websocket": 4.0})
 
 
 def seconds_between(case: Case) -> float:
@@ -104,7 +104,7 @@ def _event_stream(case: Case) -> Ruling | None:
         return None
     return Ruling(
         "Text: of two streams the one that proxies, caches and developer tools know by its type.",
-        favours={"sse": 1.0, "sse-post": 1.0},
+        favours={"sse": 1.5, "sse-post": 1.5},
     )
 
 
@@ -121,7 +121,7 @@ def _peers(case: Case) -> Ruling | None:
     if case.facts.media != "none" or not case.is_peer_to_peer or case.facts.kind != "file":
         return None
     return Ruling(
-        "Something large from one to another: it need not go through the server.", favours={"data-channel": 6.0}
+        "Something large from one to another: it need not go through the server.", favours={"data-channel": 9.0}
     )
 
 

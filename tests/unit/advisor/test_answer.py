@@ -28,7 +28,7 @@ def test_confidence_is_of_the_margin() -> None:
 
 
 def test_a_figure_decides_between_what_rules_leave() -> None:
-    """Bytes to a client, no WebSocket: of streams and polls the one that is measured to be cheap."""
+    """Bytes to a client, no WebSocket: of streams and polls the one that is measured to be quick."""
     asked = Inputs(direction="down", kind="binary", interval=60, without=("websocket",))
     figures_of_polls = {**figures(), "latency/stream/rtt20/p99": 90_000.0, "latency/stream/loss1/p99": 90_000.0}
     slow = Profile(figures={name: Figure(value, "") for name, value in figures_of_polls.items()})

@@ -27,7 +27,7 @@ def test_bytes_between_measured_sizes_are_on_a_straight_line() -> None:
 def test_a_poll_brings_one_message_or_several_or_none() -> None:
     slow = case(down=1 / 60, direction="down", payload=200)
     assert requests_per_second(slow, "long-poll") == pytest.approx(1 / 55)
-    assert bytes_per_minute(slow, "long-poll") == pytest.approx(1050 + (60 / 55 - 1) * 621)
+    assert bytes_per_minute(slow, "long-poll") == pytest.approx(1050 + (60 / 55 - 1) * 850)
     quick = case(down=2.0, direction="down", payload=200, interval=10.0)
     assert requests_per_second(quick, "short-poll") == pytest.approx(0.1)
     assert bytes_per_minute(quick, "short-poll") == pytest.approx(60 * (2 * 200 + 0.1 * 850))

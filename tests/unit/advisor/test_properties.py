@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 from advisor_figures import EMPTY, PROFILE
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wirehop.advisor import Advice, Inputs, Prices, advise
@@ -14,11 +14,19 @@ from wirehop.advisor.cost import cost_of
 from wirehop.advisor.facts import QUESTIONS, complete
 from wirehop.advisor.techniques import ADVISED, UDP
 from wirehop.measured.profile import Profile
-from wirehop.testing.full import cases
+from wirehop.testing.full import FULL, cases
 
 (EXAMPLES,) = cases([150], [2000])
 (WHOLE,) = cases([30], [400])
 """Examples of whole answers, each of which runs the rules some hundred times to see what would change it."""
+
+QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
+
+
+def examples(count: int) -> settings:
+    """The same ones each time, unless many are wanted."""
+    return settings(max_examples=count, deadline=None, derandomize=not FULL, suppress_health_check=QUIET)
+
 
 PRICES = Prices(gigabyte=0.05, core=20, memory_gigabyte=3, million_requests=0.4)
 
@@ -71,7 +79,7 @@ def mentioned(advice: Advice) -> set[str]:
     return {advice.main, advice.side, advice.signaling, *advice.fallbacks, *(each.name for each in advice.ranked)}
 
 
-@settings(max_examples=WHOLE, deadline=None)
+@examples(WHOLE)
 @given(answers(), PROFILES)
 def test_there_is_an_answer_or_a_reason(inputs: Inputs, profile: Profile) -> None:
     advice = advise(inputs, profile)
@@ -92,7 +100,7 @@ def left_and_dropped_are_everything(advice: Advice) -> bool:
     return sorted(names) == sorted(ADVISED)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@examples(EXAMPLES)
 @given(answers(), PROFILES)
 def test_who_may_lose_more_is_never_led_away_from_udp(inputs: Inputs, profile: Profile) -> None:
     before: dict[str, float] = {}
@@ -105,7 +113,7 @@ def test_who_may_lose_more_is_never_led_away_from_udp(inputs: Inputs, profile: P
         before = ahead
 
 
-@settings(max_examples=WHOLE, deadline=None)
+@examples(WHOLE)
 @given(answers(), PROFILES)
 def test_where_udp_is_blocked_nothing_needs_it(inputs: Inputs, profile: Profile) -> None:
     networks = tuple({*(inputs.networks or ("open", "mobile")), "udp-blocked"})
@@ -119,7 +127,7 @@ def test_where_udp_is_blocked_nothing_needs_it(inputs: Inputs, profile: Profile)
     assert blocked.main not in UDP or free.main in UDP
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@examples(EXAMPLES)
 @given(answers(), PROFILES, st.integers(2, 50))
 def test_more_people_never_cost_less(inputs: Inputs, profile: Profile, factor: int) -> None:
     few = complete(inputs)[0]
@@ -135,7 +143,7 @@ def test_more_people_never_cost_less(inputs: Inputs, profile: Profile, factor: i
             assert item.value is None or value is None or value >= item.value, key
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@examples(EXAMPLES)
 @given(answers(), PROFILES, st.sampled_from(sorted(ADVISED)))
 def test_what_is_forbidden_adds_nothing(inputs: Inputs, profile: Profile, technique: str) -> None:
     facts = complete(inputs)[0]
@@ -160,7 +168,7 @@ def test_what_is_forbidden_adds_nothing(inputs: Inputs, profile: Profile, techni
     assert technique not in left(choose(Case(msgspec.structs.replace(facts, without=(technique,)), profile)))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@examples(EXAMPLES)
 @given(answers(), PROFILES)
 def test_more_messages_are_never_fewer_bytes(inputs: Inputs, profile: Profile) -> None:
     facts = complete(inputs)[0]
@@ -176,7 +184,7 @@ def test_more_messages_are_never_fewer_bytes(inputs: Inputs, profile: Profile) -
                 assert minute["more"] >= minute["few"] * (1 - 1e-12), (each.name, name)
 
 
-@settings(max_examples=WHOLE, deadline=None)
+@examples(WHOLE)
 @given(answers(), PROFILES)
 def test_a_flip_is_what_really_comes_of_the_change(inputs: Inputs, profile: Profile) -> None:
     advice = advise(inputs, profile)
@@ -186,7 +194,7 @@ def test_a_flip_is_what_really_comes_of_the_change(inputs: Inputs, profile: Prof
         assert (after.main, after.topology) != (advice.main, advice.topology)
 
 
-@settings(max_examples=WHOLE, deadline=None)
+@examples(WHOLE)
 @given(answers(), PROFILES)
 def test_answers_and_advice_are_json(inputs: Inputs, profile: Profile) -> None:
     assert msgspec.json.decode(msgspec.json.encode(inputs), type=Inputs) == inputs

@@ -5,8 +5,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from advisor_figures import PROFILE
-from hypothesis import given, settings
-from test_properties import answers
+from hypothesis import given
+from test_properties import answers, examples
 
 from wirehop.advisor import SCENARIOS, Advice, Inputs, advise
 from wirehop.advisor.programs import wires_of
@@ -25,7 +25,7 @@ def loaded(advice: Advice) -> Settings:
         return load(environ=environ, directory=Path(place)).settings
 
 
-@settings(max_examples=cases([30], [600])[0], deadline=None)
+@examples(cases([30], [600])[0])
 @given(answers())
 def test_every_file_can_be_loaded(inputs: Inputs) -> None:
     advice = advise(inputs, PROFILE)

@@ -126,9 +126,11 @@ class CostView {
   }
 
   row({ technique, title, items }, columns) {
-    const cell = ([name]) => {
+    const cell = ([name, column]) => {
       const item = items[name];
-      const button = element("button", { type: "button", className: "figure", dataset: { testid: `cost-${technique}-${name}` } }, amount({ ...item, unit: name === "memory" ? item.unit : "" }));
+      const shown = amount({ ...item, unit: name === "memory" ? item.unit : "" });
+      const dataset = { testid: `cost-${technique}-${name}` };
+      const button = element("button", { type: "button", className: "figure", ariaLabel: `${title}, ${column}: ${shown}`, dataset }, shown);
       button.addEventListener("click", () => this.open(button, title, item));
       return element("td", item.value === null ? { className: "quiet" } : {}, button);
     };
