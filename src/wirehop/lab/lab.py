@@ -28,9 +28,11 @@ from wirehop.checker.traffic import Direction, Traffic
 from wirehop.core import codes
 from wirehop.core.errors import Refused
 from wirehop.lab import race
+from wirehop.lab.advice import install_advisor
 from wirehop.lab.anatomy import Anatomy, find
 from wirehop.lab.links import Links
 from wirehop.lab.presets import PRESETS, PROXIES, Conditions, Preset
+from wirehop.lab.tables import install_tables
 from wirehop.node import Client, Node
 from wirehop.settings.tree import Namespace, Settings
 
@@ -253,5 +255,7 @@ def lab_settings(settings: Settings) -> Settings:
 
 
 def install_lab(node: Node) -> Lab:
-    """Register the lab's methods with a node that has `lab_settings`."""
+    """Register the lab's methods, the advisor's and the tables', with a node that has `lab_settings`."""
+    install_advisor(node)
+    install_tables(node)
     return Lab(node)
