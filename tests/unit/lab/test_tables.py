@@ -20,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the module beside this one
 
 from profiles import DATE, METHOD, WHERE, full_profile
 
+from wirehop.lab.presets import PRESETS, PROXIES
 from wirehop.lab.tables import FORMATS, as_json, make_tables, render_html, schema
 from wirehop.lab.tables.advantages import ABILITIES, COMPARED, COUNTED, FACTS, arguments
-from wirehop.lab.tables.catalogue import LINES, ROWS
+from wirehop.lab.tables.catalogue import LINES, ROWS, delivery, network
 from wirehop.lab.tables.cells import NOT_KNOWN, UNKNOWN, Cell, Kind, cited
 from wirehop.lab.tables.claims import CLAIMS
 from wirehop.lab.tables.document import Tables
@@ -198,6 +199,16 @@ def test_every_scenario_is_in_the_table(full: Tables) -> None:
         assert each.first
         assert each.why
     assert {each.demo for each in full.scenarios} >= {"chat/", "monitor/", "call/", "assist/"}
+
+
+def test_every_rule_that_a_scenario_names_is_explained(full: Tables) -> None:
+    explained = set(re.findall(r'<a id="([^"]+)">', (ROOT / "docs" / "advisor.md").read_text(encoding="utf-8")))
+    assert {rule.lower() for each in full.scenarios for rule in each.why} <= explained
+
+
+def test_lines_of_links_and_proxies_are_those_of_the_lab() -> None:
+    assert set(network.PROXIES) == {name for name in PROXIES if name}
+    assert {*delivery.LINKS, *delivery.LOSSES, *delivery.PLACES} == set(PRESETS)
 
 
 def test_without_figures_a_scenario_has_none(empty: Tables) -> None:
