@@ -275,6 +275,20 @@ def test_a_count_speaks_for_where_it_is_none_and_against_where_it_is_some() -> N
     ]
 
 
+def test_what_all_can_speaks_for_nobody() -> None:
+    cells = {line.id: dict.fromkeys(TECHNIQUES, UNKNOWN) for line in LINES}
+    better = {line.id: line.better for line in LINES}
+    cells["text"] |= dict.fromkeys(["sse", "jsonp"], Cell("yes", Kind.PROBED))
+    cells["binary"] |= dict.fromkeys(["sse", "jsonp"], Cell("no", Kind.PROBED))
+    cells["resume"] |= dict.fromkeys(["sse", "jsonp"], Cell("0 of 9", Kind.MEASURED, (), 0.0))
+    assert arguments(cells, better) == ()
+    cells["binary"]["sse"] = Cell("yes", Kind.PROBED)
+    assert [(each.technique, each.side) for each in arguments(cells, better)] == [
+        ("sse", "advantage"),
+        ("jsonp", "disadvantage"),
+    ]
+
+
 def test_an_ability_speaks_for_or_against(full: Tables) -> None:
     said = {(each.technique, each.text): each.side for each in full.arguments}
     rows = {row.id: row for row in full.technical}
