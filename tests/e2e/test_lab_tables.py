@@ -14,6 +14,7 @@ from wirehop.lab.tables import FORMATS, make_tables
 from wirehop.lab.tables.document import Tables
 from wirehop.measured import TECHNIQUES, Profile
 
+from .accessibility import problems
 from .servers import Server
 from .watching import OpenPage, wait
 
@@ -197,6 +198,13 @@ def test_a_server_without_tables_is_said(chromium: Browser, server: Server, open
     assert said == "the tables did not come: method not found"
 
 
+def test_the_lab_has_them(chromium: Browser, server: Server, open_page: OpenPage) -> None:
+    page = open_page(chromium, f"{server.url}/lab/")
+    page.get_by_role("tab", name="Tables").click()
+    page.locator(cell("direction", "sse")).hover()
+    assert "test_a_bare_event_stream_only_comes_down" in note(page)
+
+
 def test_what_is_unmounted_leaves_nothing(page: Page) -> None:
     page.evaluate("end()")
     assert page.evaluate("document.getElementById('host').childElementCount") == 0
@@ -207,6 +215,8 @@ def test_it_fits_a_desktop_and_a_phone(
     chromium: Browser, tables_server: Server, open_page: OpenPage, scheme: str
 ) -> None:
     page = mounted(open_page, chromium, tables_server, color_scheme=scheme)
+    page.get_by_test_id("footnotes").locator("summary").click()
+    assert problems(page) == []
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
         page.set_viewport_size(size)

@@ -20,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the module beside this one
 
 from profiles import DATE, METHOD, WHERE, full_profile
 
+from wirehop.lab.presets import PRESETS, PROXIES
 from wirehop.lab.tables import FORMATS, as_json, make_tables, render_html, schema
 from wirehop.lab.tables.advantages import ABILITIES, COMPARED, COUNTED, FACTS, arguments
-from wirehop.lab.tables.catalogue import LINES, ROWS
+from wirehop.lab.tables.catalogue import LINES, ROWS, delivery, network
 from wirehop.lab.tables.cells import NOT_KNOWN, UNKNOWN, Cell, Kind, cited
 from wirehop.lab.tables.claims import CLAIMS
 from wirehop.lab.tables.document import Tables
@@ -200,6 +201,16 @@ def test_every_scenario_is_in_the_table(full: Tables) -> None:
     assert {each.demo for each in full.scenarios} >= {"chat/", "monitor/", "call/", "assist/"}
 
 
+def test_every_rule_that_a_scenario_names_is_explained(full: Tables) -> None:
+    explained = set(re.findall(r'<a id="([^"]+)">', (ROOT / "docs" / "advisor.md").read_text(encoding="utf-8")))
+    assert {rule.lower() for each in full.scenarios for rule in each.why} <= explained
+
+
+def test_lines_of_links_and_proxies_are_those_of_the_lab() -> None:
+    assert set(network.PROXIES) == {name for name in PROXIES if name}
+    assert {*delivery.LINKS, *delivery.LOSSES, *delivery.PLACES} == set(PRESETS)
+
+
 def test_without_figures_a_scenario_has_none(empty: Tables) -> None:
     assert {each.p99 for each in empty.scenarios} == {NOT_KNOWN}
     assert {each.bytes_per_minute for each in empty.scenarios} == {NOT_KNOWN}
@@ -261,6 +272,20 @@ def test_a_count_speaks_for_where_it_is_none_and_against_where_it_is_some() -> N
     assert [(each.technique, each.side, each.says) for each in said] == [
         ("sse", "advantage", "0 of 9"),
         ("jsonp", "disadvantage", "2 of 9"),
+    ]
+
+
+def test_what_all_can_speaks_for_nobody() -> None:
+    cells = {line.id: dict.fromkeys(TECHNIQUES, UNKNOWN) for line in LINES}
+    better = {line.id: line.better for line in LINES}
+    cells["text"] |= dict.fromkeys(["sse", "jsonp"], Cell("yes", Kind.PROBED))
+    cells["binary"] |= dict.fromkeys(["sse", "jsonp"], Cell("no", Kind.PROBED))
+    cells["resume"] |= dict.fromkeys(["sse", "jsonp"], Cell("0 of 9", Kind.MEASURED, (), 0.0))
+    assert arguments(cells, better) == ()
+    cells["binary"]["sse"] = Cell("yes", Kind.PROBED)
+    assert [(each.technique, each.side) for each in arguments(cells, better)] == [
+        ("sse", "advantage"),
+        ("jsonp", "disadvantage"),
     ]
 
 

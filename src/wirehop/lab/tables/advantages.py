@@ -2,7 +2,7 @@
 
 Four tables make them. An ability that was found or not found; a count that is none or some; a figure that is far from
 the others'; a fact of standards or tests. Whoever changes a figure changes the sentences: nothing here says what a cell
-does not.
+does not. Where all techniques are alike there is no sentence.
 """
 
 import statistics
@@ -77,7 +77,6 @@ COUNTED: Final = {
 COMPARED: Final = {
     "first-new": ("Quick to the first message", "Slow to the first message"),
     "first-warm": ("Quick to the first message from an open page", "Slow to the first message from an open page"),
-    "trips-warm": ("Few round trips from an open page", "More round trips from an open page"),
     "latency-rtt100": ("Quick at a round trip of 100 ms", "Slow at a round trip of 100 ms"),
     "latency-loss5": ("Stays quick where packets are lost", "Falls behind where packets are lost"),
     "bytes-down-20": ("Small messages stay small, down", "Small messages grow, down"),
@@ -113,7 +112,7 @@ FACTS: Final[tuple[tuple[str, Side, str, str], ...]] = (
     ("stream", "advantage", "Both ways over plain HTTP, with headers and bodies as the page wants them", "direction"),
     ("stream", "disadvantage", "What goes up must reach the process of the stream", "sticky"),
     ("websocket", "advantage", "Both ways at any time", "direction"),
-    ("websocket", "advantage", "The least around a message", "framing-down"),
+    ("websocket", "advantage", "Few bytes around a message", "framing-down"),
     ("websocket", "advantage", "No sticky sessions", "sticky"),
     ("websocket", "advantage", "Wide support", "support"),
     ("websocket", "disadvantage", "Needs a connection of its own: all round trips anew", "trips-warm"),
@@ -155,6 +154,8 @@ def _facts(cells: Cells) -> Iterator[Argument]:
 def _abilities(cells: Cells) -> Iterator[Argument]:
     sides: tuple[tuple[str, Side], ...] = (("yes", "advantage"), ("no", "disadvantage"))
     for line, words in ABILITIES.items():
+        if {"yes", "no"} - {cell.text for cell in cells[line].values()}:
+            continue  # what all can, or none, speaks for nobody
         for technique, cell in cells[line].items():
             for (answer, side), text in zip(sides, words, strict=True):
                 if cell.is_known and cell.text == answer and text:
@@ -163,6 +164,8 @@ def _abilities(cells: Cells) -> Iterator[Argument]:
 
 def _counted(cells: Cells) -> Iterator[Argument]:
     for line, (none, some) in COUNTED.items():
+        if len({bool(cell.value) for cell in cells[line].values() if cell.value is not None}) < 2:
+            continue
         for technique, cell in cells[line].items():
             if cell.value is not None and (text := some if cell.value else none):
                 yield Argument(technique, "disadvantage" if cell.value else "advantage", text, line, cell.text)

@@ -30,6 +30,11 @@ def comparison_page(tables: Tables) -> str:
             "",
             *_legend(tables),
             "",
+            "Made by `scripts/docs` of the profile that comes with wirehop; `wirehop lab report` makes them of one",
+            "that was measured on your machine. The lab has them (`/lab/`, Tables) to filter and to download, as",
+            "Markdown, CSV, JSON (schema: `src/wirehop/lab/tables/schema.json`), HTML and SVG, and fills in what only",
+            "your browser and your network can say.",
+            "",
             "- [Technical features](#technical-features)",
             "- [Scenarios](#scenarios)",
             "- [Commonly said, measured here](#commonly-said-measured-here)",
@@ -61,7 +66,8 @@ def advantages_page(tables: Tables) -> str:
         "# Advantages and disadvantages",
         "",
         "Made of the cells of [the comparison](comparison.md): each line leads to the one that it rests on, and is not",
-        "here where that is not known. A figure counts from half as much again as the median of all techniques on.",
+        "here where that is not known. What all of them can is no advantage of any; a figure counts from half as much",
+        "again as the median of all techniques on.",
         "",
     ]
     for technique, title in TITLES.items():
@@ -104,7 +110,9 @@ def _row(cells: Sequence[str]) -> str:
 
 def _legend(tables: Tables) -> list[str]:
     kinds = "; ".join(f"**{kind}** {word}" for kind, word in KIND_WORDS.items())
-    machine = "; ".join(f"{name} {value}" for name, value in tables.facts.items())
+    machine = "; ".join(
+        value if value.lower().startswith(name) else f"{name} {value}" for name, value in tables.facts.items()
+    )
     lines = [f"Each cell says how it is known: {kinds}. What has no proof is *{NOT_KNOWN}*. Numbers lead to footnotes."]
     return [*lines, "", f"Measured on: {machine}."] if machine else lines
 

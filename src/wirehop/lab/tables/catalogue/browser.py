@@ -26,6 +26,7 @@ LINES: Final[tuple[Line, ...]] = (
     ability_line("text", 10, "Text", "text"),
     ability_line("binary", 10, "Binary, as it is", "binary"),
     ability_line("files", 10, "16 MB in one message", "files"),
+    ability_line("upload-stream", 10, "A body that streams up", "upload-stream"),
     ability_line("backpressure", 13, "A sender sees what is not sent yet", "backpressure"),
     probed_line("reconnect", 14, "Until the browser connects again by itself", "reconnect/{technique}/{browser}"),
     ability_line("last-id", 14, "Says where it was when it comes back", "last-event-id"),
