@@ -160,7 +160,7 @@ def test_what_waits_says_its_place_and_can_be_stopped(chromium: Browser, server:
     expect(said.nth(5)).to_have_text("2nd in the queue")
     expect(page.page.get_by_test_id("running")).to_have_text("4 of 4")
     expect(page.page.get_by_test_id("waiting")).to_have_text("2")
-    page.page.get_by_test_id("stop").nth(0).click()
+    page.page.get_by_test_id("stop").nth(0).evaluate("node => node.click()")
     page.wait_states("stopped", *["streaming"] * 4, "queued")
     expect(said.nth(5)).to_have_text("1st in the queue")
     page.page.get_by_test_id("prompt").press("Escape")
