@@ -100,9 +100,9 @@ class AnswerView extends View {
     this.copy = button("Copy", "copy", () => acts.copy(this.copy, textOf(message)));
     this.follow = button("Continue with this", "choose", () => acts.choose(message));
     this.node.append(
-      element("div", { className: "turn-head" }, element("i", { className: "spark", ariaHidden: "true" }), element("b", {}, message.author), this.state),
+      element("div", { className: "turn-head" }, element("i", { className: "spark", ariaHidden: "true" }), element("b", {}, message.author), this.state, this.stop),
       this.body,
-      element("div", { className: "turn-foot" }, this.figures, this.branches.node, this.follow, this.copy, this.retry, this.stop),
+      element("div", { className: "turn-foot" }, this.figures, this.branches.node, this.follow, this.copy, this.retry),
     );
   }
 
