@@ -1,9 +1,10 @@
 """The board: real jobs and their logs, 50,000 lines of them, in a page that stays quick and misses nothing."""
 
+import contextlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from .accessibility import problems
 from .chatting import CHOICES
 from .impaired import Impaired
 from .servers import Server, until
-from .train import train
+from .train import riding
 from .watching import OpenPage, Watch, wait
 
 WIREHOP = str(Path(sys.executable).with_name("wirehop"))
@@ -54,17 +55,18 @@ WRONG = f"""() => {LOG}.flatMap(([at, text], index) => {{
 
 
 @pytest.fixture
-def reach(server: Server, impair: Callable[[Server], Impaired]) -> Callable[[str], str]:
+def reach(server: Server, impair: Callable[[Server], Impaired]) -> Iterator[Callable[[str], str]]:
     """`reach("train")`: where the server is, behind that link."""
+    with contextlib.ExitStack() as stack:
 
-    def address(link: str) -> str:
-        if link == "clean":
-            return server.url
-        impaired = impair(server)
-        impaired.set(*train())
-        return impaired.url
+        def address(link: str) -> str:
+            if link == "clean":
+                return server.url
+            impaired = impair(server)
+            stack.enter_context(riding(impaired))
+            return impaired.url
 
-    return address
+        yield address
 
 
 def open_board(
