@@ -161,7 +161,7 @@ async def test_cuts_lose_nothing_and_double_nothing(place: Place, wire: str, tmp
     try:
         async with running(*own, sys.executable, "-u", "-c", COUNTING, str(stop)) as process:
             ending = asyncio.create_task(end(process))
-            for _ in range(4):
+            for _ in range(cases([2], [5])[0]):
                 await more(place, "run-log:cut")
                 proxy.cut()
             await more(place, "run-log:cut")

@@ -11,9 +11,10 @@ in `run:all`, writes to `run-log:…` and takes orders from `run-control:…`.
 
 import asyncio
 from random import Random
+from typing import Annotated
 from weakref import WeakKeyDictionary
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from wirehop.client import Client
 from wirehop.core.messages import Position
@@ -32,7 +33,7 @@ boards: WeakKeyDictionary[Node, Board] = WeakKeyDictionary()
 
 class Wanted(Struct):
     pipeline: str
-    seed: int = 1
+    seed: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
 
 
 class Chosen(Struct):

@@ -15,7 +15,7 @@ const MOST_ANNOUNCED = 50;
 const TICK = 250; // milliseconds
 
 const page = (id) => document.getElementById(id);
-const seed = Number(new URLSearchParams(location.search).get("seed")) || 1;
+const seed = Math.trunc(Math.abs(Number(new URLSearchParams(location.search).get("seed")) || 1)) % 1_000_000;
 const name = memory.read("name", "") || `visitor ${randomId(2)}`;
 const breaks = new Breaks();
 const client = connect(SERVER, { wires: firstChoice(), data: { name }, context: breaks.context });
