@@ -146,7 +146,7 @@ def test_what_is_stale_shows_by_its_age_and_heals(
     watch.expect()
     own = start_server("--dev") if how == "restart" else server
     proxy = start_proxy(own)
-    floor = Floor.open(open_page, chromium, proxy.url, seed=seed)
+    floor = Floor.open(open_page, chromium, own.url if how == "restart" else proxy.url, seed=seed)
     age = floor.page.get_by_test_id("age")
     took: list[float] = []
     while not took or (min(took) > STALE_MILLISECONDS and len(took) < ATTEMPTS):
