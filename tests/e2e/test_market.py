@@ -2,13 +2,15 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from random import Random
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from wirehop.checker.faults import Delay, Fault
+from wirehop.checker.faults import Fault, Tunnel
+from wirehop.lab.presets import PRESETS
 from wirehop.testing.full import FULL, cases
 
 from .accessibility import problems
@@ -20,10 +22,13 @@ from .trading import Floor, Reference
 from .watching import OpenPage, Watch, wait
 
 WIRES = ("websocket", "stream", "sse", "long-poll", "short-poll", "jsonp")
-LINKS: dict[str, tuple[Fault, ...]] = {"clean": (), "train": (Delay(0.05, 0.03),)}
+TRAIN = PRESETS["train"].link
+LINKS: dict[str, tuple[Fault, ...]] = {"clean": (), "train": TRAIN.faults()}
 EVERYWHERE = list(itertools.product(WIRES, LINKS))
 POINTS = 20 if FULL else 12
 RESYNC_MILLISECONDS = 1000
+RESYNCS = 4
+TUNNEL_SECONDS = TRAIN.tunnel_seconds if FULL else 0.5
 STALE_MILLISECONDS = 2000
 TASK_MILLISECONDS = 50
 BUSY_SECONDS = 60 if FULL else 4
@@ -119,13 +124,17 @@ def test_the_page_has_the_same_book_as_the_whole_feed(
         random = Random(seed)
         for point in range(POINTS):
             if point == 2:
-                assert min(floor.lose_a_change() for _ in range(ATTEMPTS)) < RESYNC_MILLISECONDS
+                assert min(floor.lose_a_change() for _ in range(RESYNCS)) < RESYNC_MILLISECONDS
             if point in (4, 6):
                 floor.set_slider("feed", {4: 2, 6: 0}[point])  # four a second, and every change again
                 floor.wait_book()
             if point == 9:
                 floor.page.get_by_test_id("breaks").click()
                 floor.page.get_by_test_id("break-cut").click()
+            if point == 8 and link == "train":
+                between.set(*LINKS[link], Tunnel())
+                time.sleep(TUNNEL_SECONDS)  # the tunnel has to last
+                between.set(*LINKS[link])
             floor.pass_change(floor.book()[0] + random.randint(5, 60))
             check_book(floor, reference)
         assert floor.read("transport") == wire
