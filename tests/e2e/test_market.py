@@ -74,6 +74,7 @@ SAMPLE_FRAMES = """() => {
     };
     requestAnimationFrame(sample);
 }"""
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 SHIFT = """() => new Promise(done => {
     const sum = list => list.getEntries().reduce((all, {value}) => all + value, 0);
     new PerformanceObserver(list => done(sum(list))).observe({type: "layout-shift", buffered: true});
@@ -288,12 +289,13 @@ def test_the_page_is_light_quick_still_and_for_everybody(
 ) -> None:
     floor = Floor.open(open_page, chromium, server.url, seed=seed, color_scheme="light")
     page = floor.page
-    times: list[float] = []
-    for _ in range(1 + ATTEMPTS):
-        page.reload()
+    page.reload()  # with a warm server
+    for _ in range(ATTEMPTS):
         floor.wait_book()
-        times.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-    assert min(times) < CONTENT_MILLISECONDS
+        if (painted := page.evaluate(PAINTED)) < CONTENT_MILLISECONDS:
+            break
+        page.reload()
+    assert painted < CONTENT_MILLISECONDS
     weight = page.evaluate(
         "performance.getEntriesByType('resource').filter(each => !each.name.includes('/connection/'))"
         ".reduce((sum, each) => sum + each.encodedBodySize, 0)"
