@@ -2,13 +2,15 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from random import Random
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from wirehop.checker.faults import Delay, Fault
+from wirehop.checker.faults import Fault, Tunnel
+from wirehop.lab.presets import PRESETS
 from wirehop.testing.full import FULL, cases
 
 from .accessibility import problems
@@ -20,10 +22,13 @@ from .trading import Floor, Reference
 from .watching import OpenPage, Watch, wait
 
 WIRES = ("websocket", "stream", "sse", "long-poll", "short-poll", "jsonp")
-LINKS: dict[str, tuple[Fault, ...]] = {"clean": (), "train": (Delay(0.05, 0.03),)}
+TRAIN = PRESETS["train"].link
+LINKS: dict[str, tuple[Fault, ...]] = {"clean": (), "train": TRAIN.faults()}
 EVERYWHERE = list(itertools.product(WIRES, LINKS))
 POINTS = 20 if FULL else 12
 RESYNC_MILLISECONDS = 1000
+RESYNCS = 4
+TUNNEL_SECONDS = TRAIN.tunnel_seconds if FULL else 0.5
 STALE_MILLISECONDS = 2000
 TASK_MILLISECONDS = 50
 BUSY_SECONDS = 60 if FULL else 4
@@ -69,6 +74,7 @@ SAMPLE_FRAMES = """() => {
     };
     requestAnimationFrame(sample);
 }"""
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 SHIFT = """() => new Promise(done => {
     const sum = list => list.getEntries().reduce((all, {value}) => all + value, 0);
     new PerformanceObserver(list => done(sum(list))).observe({type: "layout-shift", buffered: true});
@@ -119,13 +125,17 @@ def test_the_page_has_the_same_book_as_the_whole_feed(
         random = Random(seed)
         for point in range(POINTS):
             if point == 2:
-                assert min(floor.lose_a_change() for _ in range(ATTEMPTS)) < RESYNC_MILLISECONDS
+                assert min(floor.lose_a_change() for _ in range(RESYNCS)) < RESYNC_MILLISECONDS
             if point in (4, 6):
                 floor.set_slider("feed", {4: 2, 6: 0}[point])  # four a second, and every change again
                 floor.wait_book()
             if point == 9:
                 floor.page.get_by_test_id("breaks").click()
                 floor.page.get_by_test_id("break-cut").click()
+            if point == 8 and link == "train":
+                between.set(*LINKS[link], Tunnel())
+                time.sleep(TUNNEL_SECONDS)  # the tunnel has to last
+                between.set(*LINKS[link])
             floor.pass_change(floor.book()[0] + random.randint(5, 60))
             check_book(floor, reference)
         assert floor.read("transport") == wire
@@ -146,7 +156,7 @@ def test_what_is_stale_shows_by_its_age_and_heals(
     watch.expect()
     own = start_server("--dev") if how == "restart" else server
     proxy = start_proxy(own)
-    floor = Floor.open(open_page, chromium, proxy.url, seed=seed)
+    floor = Floor.open(open_page, chromium, own.url if how == "restart" else proxy.url, seed=seed)
     age = floor.page.get_by_test_id("age")
     took: list[float] = []
     while not took or (min(took) > STALE_MILLISECONDS and len(took) < ATTEMPTS):
@@ -279,12 +289,13 @@ def test_the_page_is_light_quick_still_and_for_everybody(
 ) -> None:
     floor = Floor.open(open_page, chromium, server.url, seed=seed, color_scheme="light")
     page = floor.page
-    times: list[float] = []
-    for _ in range(1 + ATTEMPTS):
-        page.reload()
+    page.reload()  # with a warm server
+    for _ in range(ATTEMPTS):
         floor.wait_book()
-        times.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-    assert min(times) < CONTENT_MILLISECONDS
+        if (painted := page.evaluate(PAINTED)) < CONTENT_MILLISECONDS:
+            break
+        page.reload()
+    assert painted < CONTENT_MILLISECONDS
     weight = page.evaluate(
         "performance.getEntriesByType('resource').filter(each => !each.name.includes('/connection/'))"
         ".reduce((sum, each) => sum + each.encodedBodySize, 0)"

@@ -25,7 +25,7 @@ LEAST_COLOURS = 200
 HISTORY_SECONDS = 75
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-MARKET = {"width": 1200, "height": 700}
+MARKET = {"width": 1200, "height": 740}
 ROOM = "launch"
 
 TALK = (
@@ -195,6 +195,7 @@ def test_picture_of_the_market(chromium: Browser, server: Server, open_page: Ope
         page.get_by_test_id("buy").click()
     floor.set_slider("pace", 60)
     wait(page, "document.querySelectorAll('[data-testid=tape] td:first-child')[13].textContent !== ''", seconds=60)
+    wait(page, "Number(document.querySelector('[data-testid=rate-changes]').textContent) > 200", seconds=60)
     page.evaluate("scrollTo(0, document.querySelector('[data-testid=ticker]').offsetTop - 80)")
     take(page, place, "market.png", MARKET)
     page.set_viewport_size(PHONE)

@@ -47,64 +47,76 @@ export class Candles {
     this.canvas.soon();
   }
 
-  #draw({ context, width, height, colors, pale }) {
+  #draw(surface) {
+    const { width, height } = surface;
     const inner = width - RIGHT;
     const shown = this.#candles.slice(-Math.max(1, Math.floor(inner / WIDTH)));
     if (!shown.length || inner < WIDTH) return this.#say(undefined);
     const last = this.#last ?? shown.at(-1).close;
     const low = Math.min(last, ...shown.map((candle) => candle.low));
     const high = Math.max(last, ...shown.map((candle) => candle.high));
-    const most = Math.max(...shown.map(({ volume }) => volume));
     const floor = height - BOTTOM;
     const room = floor * 0.8;
-    const y = (price) => 8 + (room - 8) * (1 - (price - low) / Math.max(1, high - low));
-    const left = (index) => inner - (shown.length - index) * WIDTH;
+    const scale = {
+      inner,
+      floor,
+      most: Math.max(...shown.map(({ volume }) => volume)),
+      x: (index) => inner - (shown.length - index) * WIDTH,
+      y: (price) => 8 + (room - 8) * (1 - (price - low) / Math.max(1, high - low)),
+    };
+    surface.context.textBaseline = "middle";
+    this.#drawGrid(surface, scale, marks(low, high, 4), last);
+    shown.forEach((candle, index) => this.#drawCandle(surface, scale, candle, scale.x(index)));
+    this.#drawLast(surface, scale, last, last >= shown.at(-1).open ? "bid" : "ask");
 
-    context.textBaseline = "middle";
-    for (const price of marks(low, high, 4)) {
+    const under = this.hover === undefined ? undefined : shown[Math.floor((this.hover - scale.x(0)) / WIDTH)];
+    if (under) {
+      surface.context.fillStyle = surface.colors.soft;
+      surface.context.fillRect(scale.x(shown.indexOf(under)) + WIDTH / 2 - 0.5, 0, 1, floor);
+    }
+    this.#say(under ?? shown.at(-1));
+  }
+
+  #drawGrid({ context, colors }, { inner, y }, prices, last) {
+    for (const price of prices) {
       context.fillStyle = colors.line;
       context.fillRect(0, Math.round(y(price)), inner, 1);
       context.fillStyle = colors.soft;
       if (Math.abs(y(price) - y(last)) > 13) context.fillText(asPrice(price), inner + 8, y(price));
     }
-    shown.forEach((candle, index) => {
-      const side = candle.close >= candle.open ? "bid" : "ask";
-      const x = left(index);
-      if (candle.at % 60 === 0 && x > 16) {
-        context.fillStyle = colors.soft;
-        context.textAlign = "center";
-        context.fillText(TIME.format(candle.at * 1000), x + WIDTH / 2, height - 8);
-        context.textAlign = "start";
-      }
-      context.fillStyle = pale[side];
-      const tall = (candle.volume / most) * floor * 0.17;
-      context.fillRect(x + 1, floor - tall, WIDTH - 2, tall);
-      context.fillStyle = colors[side];
-      context.fillRect(x + WIDTH / 2 - 0.5, y(candle.high), 1, Math.max(1, y(candle.low) - y(candle.high)));
-      context.fillRect(x + 1.5, y(Math.max(candle.open, candle.close)), WIDTH - 3, Math.max(1.5, Math.abs(y(candle.open) - y(candle.close))));
-    });
+  }
 
-    const side = last >= shown.at(-1).open ? "bid" : "ask";
-    context.strokeStyle = colors[side];
+  #drawCandle({ context, height, colors, pale }, { floor, most, y }, { at, open, high, low, close, volume }, x) {
+    const side = close >= open ? "bid" : "ask";
+    if (at % 60 === 0 && x > 16) {
+      context.fillStyle = colors.soft;
+      context.textAlign = "center";
+      context.fillText(TIME.format(at * 1000), x + WIDTH / 2, height - 8);
+      context.textAlign = "start";
+    }
+    context.fillStyle = pale[side];
+    const tall = (volume / most) * floor * 0.17;
+    context.fillRect(x + 1, floor - tall, WIDTH - 2, tall);
+    context.fillStyle = colors[side];
+    context.fillRect(x + WIDTH / 2 - 0.5, y(high), 1, Math.max(1, y(low) - y(high)));
+    context.fillRect(x + 1.5, y(Math.max(open, close)), WIDTH - 3, Math.max(1.5, Math.abs(y(open) - y(close))));
+  }
+
+  /** A dotted line at the last price, and the price beside it. */
+  #drawLast({ context, colors }, { inner, y }, last, side) {
+    const height = Math.round(y(last)) + 0.5;
+    context.strokeStyle = context.fillStyle = colors[side];
     context.setLineDash([2, 3]);
     context.beginPath();
-    context.moveTo(0, Math.round(y(last)) + 0.5);
-    context.lineTo(inner, Math.round(y(last)) + 0.5);
+    context.moveTo(0, height);
+    context.lineTo(inner, height);
     context.stroke();
     context.setLineDash([]);
-    context.fillStyle = colors[side];
     context.beginPath();
-    context.roundRect(inner + 2, y(last) - 9, RIGHT - 4, 18, 5);
+    context.roundRect(inner + 2, height - 9, RIGHT - 4, 18, 5);
     context.fill();
     context.fillStyle = colors.ground;
-    context.fillText(asPrice(last), inner + 8, y(last) + 0.5);
-
-    const under = this.hover === undefined ? undefined : shown[Math.floor((this.hover - left(0)) / WIDTH)];
-    if (under) {
-      context.fillStyle = colors.soft;
-      context.fillRect(left(shown.indexOf(under)) + WIDTH / 2 - 0.5, 0, 1, floor);
-    }
-    this.#say(under ?? shown.at(-1));
+    context.fillText(asPrice(last), inner + 8, height + 0.5);
   }
 
   #say(candle) {
