@@ -2,7 +2,7 @@
 told once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,14 @@ WEIGH = """() => performance.getEntriesByType("resource").concat(performance.get
     .filter(({name}) => !name.includes("/connection/")).reduce((sum, {transferSize}) => sum + transferSize, 0)"""
 SHOWN_AT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity"
 Impair = Callable[[Server], Impaired]
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """On a busy machine all takes its time."""
+    expect.set_options(timeout=30_000)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 def name_of(room: str) -> str:
@@ -218,7 +226,7 @@ def test_how_one_wants_to_be_told(
     other.wait_badge(1)
     assert (sounds([tab, other]), other.count("toasts")) == (heard, shown), "quiet, and comments only in the inbox"
     other.act("issue-12", "mention", "Jonas Kent", to=user)
-    expect(other.by("toast")).to_contain_text("Jonas Kent mentioned you in Lamp flickers")
+    expect(other.by("toast").filter(has_text="Jonas Kent mentioned you in Lamp flickers")).to_be_visible()
     until(lambda: sounds([tab, other]) == heard + 1, seconds=10, what="a sound")
 
 
