@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from wirehop.checker.faults import Delay, Refuse, Tunnel
+from wirehop.checker.faults import Refuse, Tunnel
+from wirehop.lab.presets import PRESETS
 from wirehop.testing.full import FULL, cases
 
 from .accessibility import problems
@@ -19,7 +20,7 @@ from .servers import Server, until
 from .watching import OpenPage, Watch, wait
 
 WIRES = cases(["websocket"], ["websocket", "stream", "sse", "long-poll", "short-poll", "jsonp"])
-TRAIN = Delay(0.05, 0.03)
+TRAIN = PRESETS["train"].link.faults()
 TUNNEL_SECONDS = 3.0 if FULL else 1.0
 OFFLINE_SECONDS = 30.0 if FULL else 5.0
 AT_ONCE_MILLISECONDS = 500
@@ -259,7 +260,7 @@ def test_on_a_train_nothing_is_lost_or_told_twice(
 ) -> None:
     watch.expect()
     proxy, user = impair(server), name_of(room)
-    proxy.set(TRAIN)
+    proxy.set(*TRAIN)
     one = Tab.open(open_page, chromium, proxy.url, user, wire=wire)
     other = one.another(watch)
     colleague = Tab.open(open_page, chromium, server.url, f"c-{user}"[:32])
@@ -270,10 +271,10 @@ def test_on_a_train_nothing_is_lost_or_told_twice(
         if number == 3:
             proxy.cut()
         elif number == 5:
-            proxy.set(TRAIN, Tunnel())
+            proxy.set(*TRAIN, Tunnel())
         elif number == 8:
             one.page.wait_for_timeout(TUNNEL_SECONDS * 1000)
-            proxy.set(TRAIN)
+            proxy.set(*TRAIN)
     for tab in (one, other):
         tab.wait_badge(10, seconds=60)
         told = [each["actors"][0] for each in tab.about("issue-12", "mention") if each["state"] == "unseen"]
