@@ -2,13 +2,14 @@
 told once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from wirehop.checker.faults import Delay, Refuse, Tunnel
+from wirehop.checker.faults import Refuse, Tunnel
+from wirehop.lab.presets import PRESETS
 from wirehop.testing.full import FULL, cases
 
 from .accessibility import problems
@@ -19,7 +20,7 @@ from .servers import Server, until
 from .watching import OpenPage, Watch, wait
 
 WIRES = cases(["websocket"], ["websocket", "stream", "sse", "long-poll", "short-poll", "jsonp"])
-TRAIN = Delay(0.05, 0.03)
+TRAIN = PRESETS["train"].link.faults()
 TUNNEL_SECONDS = 3.0 if FULL else 1.0
 OFFLINE_SECONDS = 30.0 if FULL else 5.0
 AT_ONCE_MILLISECONDS = 500
@@ -37,6 +38,14 @@ WEIGH = """() => performance.getEntriesByType("resource").concat(performance.get
     .filter(({name}) => !name.includes("/connection/")).reduce((sum, {transferSize}) => sum + transferSize, 0)"""
 SHOWN_AT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity"
 Impair = Callable[[Server], Impaired]
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """On a busy machine all takes its time."""
+    expect.set_options(timeout=30_000)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 def name_of(room: str) -> str:
@@ -218,7 +227,7 @@ def test_how_one_wants_to_be_told(
     other.wait_badge(1)
     assert (sounds([tab, other]), other.count("toasts")) == (heard, shown), "quiet, and comments only in the inbox"
     other.act("issue-12", "mention", "Jonas Kent", to=user)
-    expect(other.by("toast")).to_contain_text("Jonas Kent mentioned you in Lamp flickers")
+    expect(other.by("toast").filter(has_text="Jonas Kent mentioned you in Lamp flickers")).to_be_visible()
     until(lambda: sounds([tab, other]) == heard + 1, seconds=10, what="a sound")
 
 
@@ -251,7 +260,7 @@ def test_on_a_train_nothing_is_lost_or_told_twice(
 ) -> None:
     watch.expect()
     proxy, user = impair(server), name_of(room)
-    proxy.set(TRAIN)
+    proxy.set(*TRAIN)
     one = Tab.open(open_page, chromium, proxy.url, user, wire=wire)
     other = one.another(watch)
     colleague = Tab.open(open_page, chromium, server.url, f"c-{user}"[:32])
@@ -262,10 +271,10 @@ def test_on_a_train_nothing_is_lost_or_told_twice(
         if number == 3:
             proxy.cut()
         elif number == 5:
-            proxy.set(TRAIN, Tunnel())
+            proxy.set(*TRAIN, Tunnel())
         elif number == 8:
             one.page.wait_for_timeout(TUNNEL_SECONDS * 1000)
-            proxy.set(TRAIN)
+            proxy.set(*TRAIN)
     for tab in (one, other):
         tab.wait_badge(10, seconds=60)
         told = [each["actors"][0] for each in tab.about("issue-12", "mention") if each["state"] == "unseen"]

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from .asking import Asking
 from .chatting import Chat
+from .noticing import Tab
 from .servers import Server, until
 from .trading import Floor
 from .watching import OpenPage, wait
@@ -200,3 +201,26 @@ def test_picture_of_the_market(chromium: Browser, server: Server, open_page: Ope
     take(page, place, "market.png", MARKET)
     page.set_viewport_size(PHONE)
     assert overflow(page) <= 0, "the market is wider than a phone"
+
+
+def test_pictures_of_the_notifications(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    size = {"width": 1180, "height": 730}
+    options = {"viewport": size, "color_scheme": "light"}
+    tab = Tab.open(open_page, chromium, server.url, "Maya Chen", **options)
+    tab.by("happen-five").click()
+    tab.by("happen-request").click()
+    tab.wait_badge(6)
+    tab.show()
+    wait(tab.page, "wirehopDemo.badge === 0")
+    tab.by("happen-mention").click()
+    tab.wait_told("issue-12", "mention", 2)
+    tab.page.locator(".item[data-id=pull-31] .item-link").click()
+    tab.by("notice").nth(4).get_by_test_id("notice-archive").click()
+    expect(tab.by("undo")).to_be_visible()
+    tab.page.evaluate("""() => {
+        document.querySelector("[data-testid=notices]").scrollTop = 0;
+        scrollTo(0, document.querySelector("[data-testid=transport]").offsetTop - 76);
+    }""")
+    take(tab.page, place, "notifications.png", size)
+    tab.page.set_viewport_size(PHONE)
+    assert overflow(tab.page) <= 0, "the notifications are wider than a phone"
