@@ -57,7 +57,12 @@ def settings(port: int, heartbeat: float) -> Settings:
     """Of the server that is measured."""
     base = dev()
     lab = Namespace(
-        history_size=HISTORY, history_age=3600, presence=True, subscribe="anyone", publish="anyone", publication_bytes=LARGEST
+        history_size=HISTORY,
+        history_age=3600,
+        presence=True,
+        subscribe="anyone",
+        publish="anyone",
+        publication_bytes=LARGEST,
     )
     return structs.replace(
         base,

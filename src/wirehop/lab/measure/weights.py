@@ -129,5 +129,3 @@ async def idle(host: str, port: int, techniques: Sequence[str], seconds: float) 
         before = {technique: _bytes(relay) for technique, relay in relays.items()}
         await asyncio.sleep(seconds)
         return {name: (_bytes(relay) - before[name]) * HOUR / seconds for name, relay in relays.items()}
-
-
