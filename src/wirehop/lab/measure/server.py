@@ -22,6 +22,9 @@ from wirehop.settings.dev import dev
 from wirehop.settings.tree import Namespace, Settings
 
 HISTORY: Final = 50_000
+SEND_SECONDS: Final = 120.0
+"""That one order may take."""
+
 LARGEST: Final = 8_388_608
 """Bytes of one publication."""
 
@@ -67,7 +70,7 @@ def settings(port: int, heartbeat: float) -> Settings:
     return structs.replace(
         base,
         server=structs.replace(base.server, port=port, host="127.0.0.1", drain=0.1, body_bytes=LARGEST),
-        limits=structs.replace(base.limits, recovery_publications=HISTORY),
+        limits=structs.replace(base.limits, recovery_publications=HISTORY, handler_timeout=SEND_SECONDS),
         heartbeat=structs.replace(base.heartbeat, interval=heartbeat),
         rtc=structs.replace(base.rtc, turn="off"),
         namespaces={**base.namespaces, "lab": lab},

@@ -14,8 +14,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from wirehop.bench.processes import BenchFailed
 from wirehop.bench.run import machine_facts
+from wirehop.core.errors import WirehopError
 from wirehop.lab.measure import machine, programs, trials, weights
 from wirehop.lab.measure.first import first_messages
 from wirehop.lab.measure.notebook import Notebook
@@ -113,7 +113,7 @@ async def measure(plan: Plan, say: Say, notebook: Notebook) -> None:
         say(title)
         try:
             await part(plan, notebook)
-        except (BenchFailed, OSError, TimeoutError, ExceptionGroup) as error:
+        except (WirehopError, OSError, TimeoutError, ExceptionGroup) as error:
             say(f"{title}: not measured ({error or type(error).__name__})")
 
 
