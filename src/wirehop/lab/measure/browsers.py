@@ -154,10 +154,10 @@ async def _running(browser: Browser, url: str):  # type: ignore[no-untyped-def]
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def probe(browser: Browser, *, is_short: bool = False, seconds: float = SECONDS) -> list[Result]:
-    """What the page found. Raises `BrowserAbsent` where the browser found nothing at all."""
+async def probe(browser: Browser, *, is_short: bool = False, only: str = "", seconds: float = SECONDS) -> list[Result]:
+    """What the page found; `only`: names of probes with commas between them. Raises `BrowserAbsent` where the browser found nothing at all."""
     async with ProbeSite() as site:
-        url = f"{site.url}&short={int(is_short)}"
+        url = f"{site.url}&short={int(is_short)}&only={only}"
         try:
             async with _running(browser, url) as process:
                 ended = asyncio.ensure_future(process.wait())

@@ -124,7 +124,7 @@ class ProbeSite:
         port = writer.get_extra_info("sockname")[1]
         while True:
             ask = await _read(reader)
-            if len(self.seen) < SEEN_LIMIT and ask.get("tag"):
+            if len(self.seen) < SEEN_LIMIT and ask.get("tag") and ask.path != "/seen":
                 self.seen.append(Seen(ask.get("tag"), ask.method, len(ask.head), port, ask.headers))
             if ask.path == "/socket":
                 await _socket(ask, reader, writer)
@@ -171,7 +171,12 @@ class ProbeSite:
         return "text/plain", b"there is no such page", ""
 
     def _keep(self, body: bytes) -> None:
-        for each in msgspec.json.decode(body, type=list[Result]):
+        try:
+            results = msgspec.json.decode(body, type=list[Result])
+        except msgspec.DecodeError:
+            self.refused += 1
+            return
+        for each in results:
             if len(self.results) < RESULTS_LIMIT:
                 self.results.append(each)
             else:

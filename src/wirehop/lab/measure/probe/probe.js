@@ -7,8 +7,10 @@ import { isShort } from "./site.js";
 
 const short = { heads, contents, requests, uploads, presence, limits };
 const all = { ...short, backpressure, reconnects, channels, media };
+const only = new URLSearchParams(location.search).get("only");
 
 for (const [name, run] of Object.entries(isShort ? short : all)) {
+  if (only && !only.split(",").includes(name)) continue;
   document.querySelector("#what").textContent = name;
   try {
     await run();
