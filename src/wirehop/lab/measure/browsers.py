@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -131,7 +131,7 @@ async def version_of(browser: Browser) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _running(browser: Browser, url: str):  # type: ignore[no-untyped-def]
+async def _running(browser: Browser, url: str) -> AsyncIterator[asyncio.subprocess.Process]:
     folder = Path(tempfile.mkdtemp(prefix="wirehop-probe-"))
     environ = {**os.environ, "HOME": str(folder), "MOZ_CRASHREPORTER_DISABLE": "1"}
     process = await asyncio.create_subprocess_exec(

@@ -9,8 +9,8 @@ not known.
 import asyncio
 import os
 import platform
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -28,6 +28,7 @@ from wirehop.lab.presets import PRESETS, PROXIES
 LINKS: Final = ("rtt0", "rtt20", "rtt100", "rtt300", "loss1", "loss5", "loss20")
 QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 Say = Callable[[str], None]
+Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Plan(Struct, frozen=True):
@@ -96,25 +97,22 @@ def new_notebook() -> Notebook:
     return Notebook(here, facts)
 
 
-async def measure(plan: Plan, say: Say, notebook: Notebook) -> None:
-    """Measure all parts into `notebook`."""
+async def measure(plan: Plan, say: Say, notebook: Notebook, beside: Beside | None = None) -> None:
+    """Measure all parts into `notebook`; `beside` runs while nothing is timed that it could disturb."""
     count_programs(notebook)
-    parts: dict[str, Callable[[Plan, Notebook], Awaitable[None]]] = {
-        "races": _races,
-        "the first message": _first,
-        "bytes": _bytes,
-        "cuts and changes of address": _cuts,
-        "bad proxies": _proxies,
-        "silence, and idle connections": _quiet,
-        "sizes and rates": _most,
-        "memory, processor time, fan-out": _spent,
-    }
-    for title, part in parts.items():
-        say(title)
-        try:
-            await part(plan, notebook)
-        except (WirehopError, OSError, TimeoutError, ExceptionGroup) as error:
-            say(f"{title}: not measured ({error or type(error).__name__})")
+    for title, part in PARTS.items():
+        await _try(title, part(plan, notebook), say)
+    calm = [_try(title, part(plan, notebook), say) for title, part in CALM.items()]
+    await asyncio.gather(*calm, *([] if beside is None else [_try("browsers", beside(), say)]))
+
+
+async def _try(title: str, part: Coroutine[Any, Any, None], say: Say) -> None:
+    """What fails is said, and its cells are then not known."""
+    say(title)
+    try:
+        await part
+    except (WirehopError, OSError, TimeoutError, ExceptionGroup) as error:
+        say(f"{title}: not measured ({error or type(error).__name__})")
 
 
 def count_programs(notebook: Notebook) -> None:
@@ -274,3 +272,15 @@ async def _spent(plan: Plan, notebook: Notebook) -> None:
         notebook.enter(f"cpu/{technique}", min(each.cpu for each in found), "µs", samples=deliveries, method=how)
         fanout = max(each.fanout for each in found)
         notebook.enter(f"fanout/{technique}", fanout, "deliveries/s", samples=deliveries, method=how)
+
+
+PARTS: Final = {
+    "races": _races,
+    "the first message": _first,
+    "memory, processor time, fan-out": _spent,
+    "sizes and rates": _most,
+    "cuts and changes of address": _cuts,
+    "bad proxies": _proxies,
+}
+CALM: Final = {"silence, and idle connections": _quiet, "bytes": _bytes}
+"""In which seconds count, or bytes: they run at the same time."""

@@ -13,6 +13,7 @@ from wirehop.client import Client, ClientState
 from wirehop.lab.measure.messages import Message
 from wirehop.lab.measure.race import Lane, links
 from wirehop.lab.measure.readers import WIRES, reading
+from wirehop.lab.measure.samples import quantile
 from wirehop.lab.presets import PROXIES
 
 CATCH_UP: Final = 30.0
@@ -26,6 +27,9 @@ IDLE_CUT: Final = 3.0
 TRIAL_HEARTBEAT: Final = 1.2
 LATE: Final = 3.0
 OPEN_SECONDS: Final = 20.0
+SLOWEST: Final = 100.0
+FASTEST: Final = 64_000.0
+ATTEMPTS: Final = 3
 
 
 class Outcome(Struct):
@@ -163,22 +167,30 @@ async def largest(host: str, port: int, technique: str) -> int:
     return best
 
 
+async def _holds(host: str, port: int, technique: str, rate: float, seconds: float, most: float, run: int) -> bool:
+    """Whether p99 stays below `most` ms at that rate, and nothing is missing."""
+    lane = Lane(max(100, int(rate * seconds)))
+    loop = asyncio.get_running_loop()
+    channel = f"lab:rate-{technique}-{rate:.0f}-{run}"
+    hear = lambda data: lane.heard(msgspec.convert(data, Message), loop.time())  # noqa: E731
+    async with Client(f"http://{host}:{port}") as sender, reading(technique, f"http://{host}:{port}", channel, hear):
+        await sender.rpc("lab.send", {"channel": channel, "count": lane.sent, "rate": rate})
+        until = loop.time() + 2.0
+        while lane.missed and loop.time() < until:
+            await asyncio.sleep(0.02)
+    ordered = sorted(lane.latencies.values())
+    return not lane.missed and quantile(ordered, 0.99) <= most
+
+
 async def fastest(host: str, port: int, technique: str, *, seconds: float, most: float = 100.0) -> float:
-    """The highest rate a second, of a doubling row, at which p99 stays below `most` ms and nothing is missing."""
-    best, rate = 0.0, 250.0
-    while rate <= 64_000:
-        lane = Lane(int(rate * seconds))
-        loop = asyncio.get_running_loop()
-        channel = f"lab:rate-{technique}-{rate:.0f}"
-        hear = lambda data, lane=lane: lane.heard(msgspec.convert(data, Message), loop.time())  # noqa: E731
-        async with Client(f"http://{host}:{port}") as sender:
-            async with reading(technique, f"http://{host}:{port}", channel, hear):
-                await sender.rpc("lab.send", {"channel": channel, "count": lane.sent, "rate": rate})
-                until = loop.time() + 2.0
-                while lane.missed and loop.time() < until:
-                    await asyncio.sleep(0.02)
-        ordered = sorted(lane.latencies.values())
-        if lane.missed or not ordered or ordered[int(0.99 * (len(ordered) - 1))] > most:
+    """The highest rate a second, each half as much again as the one before, at which p99 stays below `most` ms and nothing
+    is missing; 0 for none. Each has three attempts: a machine that does something else for a moment is no limit."""
+    best, rate = 0.0, SLOWEST
+    while rate <= FASTEST:
+        for run in range(ATTEMPTS):
+            if await _holds(host, port, technique, rate, seconds, most, run):
+                break
+        else:
             break
         best, rate = rate, rate * 1.5
     return best

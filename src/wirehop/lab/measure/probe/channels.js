@@ -5,7 +5,7 @@ import { found, first, isShort, wait, within, works } from "./site.js";
 const COUNT = isShort ? 100 : 1000;
 const EVERY = 5;
 const SIZES = [20, 200, 2000];
-const WEIGHED = isShort ? 20 : 100;
+const WEIGHED = isShort ? 20 : 50;
 const UNRELIABLE = { ordered: false, maxRetransmits: 0 };
 const FRAMES = isShort ? 20 : 300;
 
