@@ -43,7 +43,7 @@ async def make_profile(plan: Plan, browsers: Sequence[Browser], say: Say) -> Pro
         for browser in browsers:
             await _probe(browser, notebook, say, is_short=plan == QUICK)
 
-    await measure(plan, say, notebook, beside)
+    await measure(plan, say, notebook, beside if browsers else None)
     return notebook.profile()
 
 
