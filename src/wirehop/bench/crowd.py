@@ -41,8 +41,8 @@ class Crowd:
     """Clients of one server with one task.
 
     `hello` is sent after the upgrade, and a client is ready when a message holds `ready_on`; without a hello it is
-    ready at once. `arrived` is called with the client and the send time for each delivery. A crowd that reads in another
-    way than by WebSocket overrides `member`.
+    ready at once. `arrived` is called with the client and the send time for each delivery. A crowd that reads in
+    another way than by WebSocket overrides `member`.
     """
 
     def __init__(self, port: int, path: str, *, hello: bytes = b"", ready_on: bytes = b"") -> None:

@@ -1,4 +1,4 @@
-"""`wirehop lab report`: everything measured on this machine, as one page, and as a profile for the tables and the advisor."""
+"""`wirehop lab report`: everything measured here, as one page, and as a profile for the tables and the advisor."""
 
 import sys
 import time
@@ -37,8 +37,8 @@ def report(
 ) -> None:
     """Measure every technique on this machine, and probe its browsers, without a window.
 
-    Servers and relays are started on loopback, and end with it; nothing goes elsewhere. It takes less than ten minutes. A
-    browser that does not come is said, and its cells are then not known.
+    Servers and relays are started on loopback, and end with it; nothing goes elsewhere. It takes less than ten
+    minutes. A browser that does not come is said, and its cells are then not known.
     """
     from wirehop.lab.report import page
 

@@ -19,7 +19,8 @@ from wirehop.lab.tables import render_html
 from wirehop.measured import TECHNIQUES, Profile
 
 STYLE: Final = (
-    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1400px;padding:0 1rem}"
+    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1400px;"
+    "padding:0 1rem}"
     "svg{max-width:100%;height:auto;display:block;margin:1.5rem 0}dt{font-weight:600}dd{margin:0 0 .4rem 0}"
     ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,560px),1fr));gap:1rem}"
     ".ranks td,.ranks th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}"
@@ -61,8 +62,8 @@ async def _probe(browser: Browser, notebook: Notebook, say: Say, *, is_short: bo
 
 
 def latencies(profile: Profile, link: str, quantile: str = "p99") -> dict[str, tuple[Interval, int]]:
-    """Of one link, by technique: the figure with its bounds, and of how many samples. What a browser measured within one
-    page is no part of the race, and is left out."""
+    """Of one link, by technique: the figure with its bounds, and of how many samples. What a browser measured within
+    one page is no part of the race, and is left out."""
     found = {}
     for technique in TECHNIQUES:
         figure = profile.figures.get(f"latency/{technique}/{link}/{quantile}")
@@ -72,8 +73,8 @@ def latencies(profile: Profile, link: str, quantile: str = "p99") -> dict[str, t
 
 
 def rankings(profile: Profile, *, enough: int = ENOUGH) -> dict[str, list[list[str]]]:
-    """By link: who is first, second and so on by p99; those inside of each other's noise are in one group. Links in which
-    nobody has enough samples are left out."""
+    """By link: who is first, second and so on by p99; those inside of each other's noise are in one group. Links in
+    which nobody has enough samples are left out."""
     found = {}
     for link in LINKS:
         entries = latencies(profile, link)

@@ -3,7 +3,8 @@
     for program in found_browsers():
         results = await probe(program, notebook)
 
-No driver is needed: the page does everything itself and posts what it found. What it found until the time was over counts.
+No driver is needed: the page does everything itself and posts what it found. What it found until the time was over
+counts.
 """
 
 import asyncio
@@ -155,7 +156,10 @@ async def _running(browser: Browser, url: str) -> AsyncIterator[asyncio.subproce
 
 
 async def probe(browser: Browser, *, is_short: bool = False, only: str = "", seconds: float = SECONDS) -> list[Result]:
-    """What the page found; `only`: names of probes with commas between them. Raises `BrowserAbsent` where the browser found nothing at all."""
+    """What the page found; `only`: names of probes with commas between them.
+
+    Raises `BrowserAbsent` where nothing at all was found.
+    """
     async with ProbeSite() as site:
         url = f"{site.url}&short={int(is_short)}&only={only}"
         try:

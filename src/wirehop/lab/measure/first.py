@@ -1,4 +1,4 @@
-"""How long the beginning takes, in round trips: from nothing to a channel that is live, over a link with a long round trip.
+"""How long the beginning takes: from nothing to a channel that is live, in round trips of a long link.
 
 A round trip so long that what the machine does beside it hardly counts; the least of some rounds is the figure.
 """

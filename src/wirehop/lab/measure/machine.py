@@ -1,7 +1,8 @@
 """What a server spends: memory of an idle connection, processor time of a delivery, deliveries a second.
 
-The bench's own server, publisher and counting (`wirehop.bench`), with crowds that read by HTTP as well: an event stream,
-a session over one, a stream of lines, and polls of a channel. The client of a poll asks again as soon as it is answered.
+The bench's own server, publisher and counting (`wirehop.bench`), with crowds that read by HTTP as well: an event
+stream, a session over one, a stream of lines, and polls of a channel. The client of a poll asks again as soon as it is
+answered.
 """
 
 import asyncio

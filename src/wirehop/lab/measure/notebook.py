@@ -37,11 +37,16 @@ class Notebook:
         where: str = "",
     ) -> None:
         """A figure; one with an interval has bounds."""
-        low = high = None
-        if isinstance(value, Interval):
-            value, low, high = value.value, rounded(value.low), rounded(value.high)
+        at = value if isinstance(value, Interval) else None
         self.figures[name] = Figure(
-            rounded(value), unit, samples, low, high, method=method, where=where or self.where, date=self.date
+            rounded(value.value if isinstance(value, Interval) else value),
+            unit,
+            samples,
+            rounded(at.low) if at else None,
+            rounded(at.high) if at else None,
+            method=method,
+            where=where or self.where,
+            date=self.date,
         )
 
     def profile(self) -> Profile:

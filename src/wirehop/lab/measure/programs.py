@@ -1,7 +1,7 @@
 """Lines of the smallest programs: counted in the examples, which tests run.
 
 A line counts that is neither blank nor only a comment; of a page those between `<script>` and `</script>`. Installed
-packages have no examples: then the figures of the profile that comes with wirehop are as good, a line is a line anywhere.
+packages have no examples: then the figures of the profile that comes with wirehop are as good.
 """
 
 import re

@@ -1,13 +1,13 @@
 """The race: the same numbered messages to every technique at the same time, over one link.
 
 Messages have times at which they are to be sent; the latency of each counts from there, so that a sender or a link that
-stalls is seen in all messages that had to wait (no coordinated omission). Sender and readers are on one machine: there is
-one clock. Nobody waits for anybody: all techniques read the same channel, each through a relay of its own.
+stalls is seen in all messages that had to wait (no coordinated omission). Sender and readers are on one machine: there
+is one clock. Nobody waits for anybody: all techniques read the same channel, each through a relay of its own.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -104,18 +104,25 @@ async def race(
         async with asyncio.timeout(OPEN_SECONDS):
             sender = await stack.enter_async_context(Client(f"http://{host}:{port}", wire="websocket"))
             for (technique, lane), relay in zip(result.lanes.items(), relays, strict=True):
-                reader = reading(technique, relay.url, channel, hear(lane))
-                readers.append(await stack.enter_async_context(reader))
+                entered = reading(technique, relay.url, channel, hear(lane))
+                readers.append(await stack.enter_async_context(entered))
         watching = asyncio.create_task(_watch(result))
         order = {"channel": channel, "count": count, "rate": rate, "size": size}
         await sender.rpc("lab.send", order)
-        until = loop.time() + patience
-        while loop.time() < until and any(lane.missed for lane in result.lanes.values()):
-            await asyncio.sleep(_LOOK)
+        await until(lambda: not any(lane.missed for lane in result.lanes.values()), patience)
         watching.cancel()
         for lane, reader in zip(result.lanes.values(), readers, strict=True):
             lane.connections = reader.opened
     return result
+
+
+async def until(is_over: Callable[[], bool], seconds: float) -> bool:
+    """Wait for it, so long at most; whether it came."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not is_over() and loop.time() < end:  # noqa: ASYNC110 - the one place that looks again and again
+        await asyncio.sleep(_LOOK)
+    return is_over()
 
 
 async def _watch(result: Race) -> None:

@@ -61,8 +61,8 @@ class Standing(Struct, frozen=True):
 
 
 def rank(found: Mapping[str, Interval], samples: Mapping[str, int], *, enough: int = ENOUGH) -> list[Standing]:
-    """Who is first, by the lower value. Neighbours whose intervals overlap are not told apart. Who has less than `enough`
-    samples has place 0."""
+    """Who is first, by the lower value. Neighbours whose intervals overlap are not told apart. Who has less than
+    `enough` samples has place 0."""
     ordered = sorted((name for name in found if samples.get(name, 0) >= enough), key=lambda name: found[name].value)
     places: dict[str, int] = {}
     place = 0

@@ -1,10 +1,10 @@
 """The server that is measured: everything on that is on in development, a namespace `lab`, and a sender inside.
 
     rpc lab.large {"channel", "size"}                            publishes one message of so many bytes
-    rpc lab.send {"channel", "count", "rate", "size", "first"}   publishes so many messages at their times; then {"sent", "seconds"}
+    rpc lab.send {"channel", "count", "rate", "size", "first"}   publishes messages at their times; {"sent", "seconds"}
 
-It is a process of its own (`python -m wirehop.lab.measure.server PORT HEARTBEAT`), so that neither relay nor readers take
-its time. Clocks of processes on one machine are one clock (CLOCK_MONOTONIC).
+It is a process of its own (`python -m wirehop.lab.measure.server PORT HEARTBEAT`), so that neither relay nor readers
+take its time. Clocks of processes on one machine are one clock (CLOCK_MONOTONIC).
 """
 
 import asyncio

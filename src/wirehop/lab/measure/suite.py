@@ -1,9 +1,9 @@
 """Everything that is measured without a browser, in turn, into a notebook.
 
-    notebook = await measure(plan, say)
+    await measure(plan, say, notebook)
 
-`Plan` says how much of it. Servers are started for it and end with it. What fails is said and left out: its cells are then
-not known.
+`Plan` says how much of it. Servers are started for it and end with it. What fails is said and left out: its cells are
+then not known.
 """
 
 import asyncio
@@ -76,8 +76,8 @@ QUICK: Final = Plan(
 """A look: few samples, nobody is ranked."""
 
 HOW_RACED: Final = (
-    "one way from the time at which it was to be sent, all techniques at once over the same emulated link, Python client "
-    "(bare event stream and JSONP by hand), 64 bytes, {rate:g} a second"
+    "one way from the time at which it was to be sent, all techniques at once over the same emulated link, "
+    "Python client (bare event stream and JSONP by hand), 64 bytes, {rate:g} a second"
 )
 
 
@@ -250,7 +250,7 @@ async def _most(plan: Plan, notebook: Notebook) -> None:
             notebook.enter(f"largest/{technique}", size, "bytes", samples=1, method=f"{how}; our limits allow 8 MiB")
             notebook.enter(f"can/boundary/{technique}", float(size > 0), samples=1, method="each message came as one")
             rate = await trials.fastest(server.host, server.port, technique, seconds=plan.rate_seconds)
-            how = "rising by half each time until p99 passes 100 ms or one is missing; sender, server, client on one machine"
+            how = "rising by half until p99 passes 100 ms or one is missing; sender, server, client on one machine"
             if rate:
                 notebook.enter(f"rate/{technique}", rate, "messages/s", samples=1, method=how)
 

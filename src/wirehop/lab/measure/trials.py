@@ -11,7 +11,7 @@ from wirehop.checker.faults import BlackHole, CutIdle, Fault
 from wirehop.checker.proxy import ImpairingProxy
 from wirehop.client import Client, ClientState
 from wirehop.lab.measure.messages import Message
-from wirehop.lab.measure.race import Lane, links
+from wirehop.lab.measure.race import Lane, links, until
 from wirehop.lab.measure.readers import WIRES, reading
 from wirehop.lab.measure.samples import quantile
 from wirehop.lab.presets import PROXIES
@@ -51,9 +51,7 @@ async def _messages(
         hear = lambda data: lane.heard(msgspec.convert(data, Message), loop.time())  # noqa: E731
         async with reading(technique, relay.url, channel, hear, **stay):
             await sender.rpc("lab.send", {"channel": channel, "first": 0, **order})
-            until = loop.time() + CATCH_UP
-            while lane.missed and loop.time() < until:
-                await asyncio.sleep(0.02)
+            await until(lambda: not lane.missed, CATCH_UP)
 
 
 async def cuts(
@@ -116,8 +114,8 @@ def _smaller(faults: Sequence[Fault]) -> tuple[Fault, ...]:
 
 
 async def through_proxies(host: str, port: int, techniques: Sequence[str]) -> dict[tuple[str, str], bool]:
-    """By name of the bad proxy and technique: whether each of some messages came within `LATE` seconds, once, also after
-    a pause."""
+    """By name of the bad proxy and technique: whether each of some messages came within `LATE` seconds, once, also
+    after a pause."""
 
     async def one(name: str, faults: Sequence[Fault], technique: str) -> tuple[tuple[str, str], bool]:
         lane = Lane(20)
@@ -126,15 +124,17 @@ async def through_proxies(host: str, port: int, techniques: Sequence[str]) -> di
         options: dict[str, Any] = {"timeout": 4.0} if technique in WIRES else {}
         hear = lambda data: lane.heard(msgspec.convert(data, Message), loop.time())  # noqa: E731
         try:
-            async with links(host, port, 1, faults) as (relay,), Client(f"http://{host}:{port}") as sender:
-                async with asyncio.timeout(OPEN_SECONDS), reading(technique, relay.url, channel, hear, **options):
-                    await sender.rpc("lab.send", {"channel": channel, "first": 0, "count": 10, "rate": 10})
-                    await asyncio.sleep(QUIET)
-                    await sender.rpc("lab.send", {"channel": channel, "first": 10, "count": 20, "rate": 10})
-                    until = loop.time() + LATE
-                    while lane.missed and loop.time() < until:
-                        await asyncio.sleep(0.02)
-        except Exception:  # noqa: BLE001 - whatever it was: it does not pass
+            async with (
+                links(host, port, 1, faults) as (relay,),
+                Client(f"http://{host}:{port}") as sender,
+                asyncio.timeout(OPEN_SECONDS),
+                reading(technique, relay.url, channel, hear, **options),
+            ):
+                await sender.rpc("lab.send", {"channel": channel, "first": 0, "count": 10, "rate": 10})
+                await asyncio.sleep(QUIET)
+                await sender.rpc("lab.send", {"channel": channel, "first": 10, "count": 20, "rate": 10})
+                await until(lambda: not lane.missed, LATE)
+        except Exception:  # whatever it was: it does not pass
             return (name, technique), False
         is_good = not lane.missed and not lane.doubled and max(lane.latencies.values()) < LATE * 1000
         return (name, technique), is_good
@@ -161,7 +161,7 @@ async def largest(host: str, port: int, technique: str) -> int:
                 await sender.rpc("lab.large", {"channel": channel, "size": size})
                 if await got.get() != text:
                     break
-        except Exception:  # noqa: BLE001 - whatever it was: it does not come through
+        except Exception:  # whatever it was: it does not come through
             break
         best = size
     return best
@@ -175,16 +175,15 @@ async def _holds(host: str, port: int, technique: str, rate: float, seconds: flo
     hear = lambda data: lane.heard(msgspec.convert(data, Message), loop.time())  # noqa: E731
     async with Client(f"http://{host}:{port}") as sender, reading(technique, f"http://{host}:{port}", channel, hear):
         await sender.rpc("lab.send", {"channel": channel, "count": lane.sent, "rate": rate})
-        until = loop.time() + 2.0
-        while lane.missed and loop.time() < until:
-            await asyncio.sleep(0.02)
+        await until(lambda: not lane.missed, 2.0)
     ordered = sorted(lane.latencies.values())
     return not lane.missed and quantile(ordered, 0.99) <= most
 
 
 async def fastest(host: str, port: int, technique: str, *, seconds: float, most: float = 100.0) -> float:
-    """The highest rate a second, each half as much again as the one before, at which p99 stays below `most` ms and nothing
-    is missing; 0 for none. Each has three attempts: a machine that does something else for a moment is no limit."""
+    """The highest rate a second, each half as much again as the one before, at which p99 stays below `most` ms and
+    nothing is missing; 0 for none. Each has three attempts: a machine that does something else for a moment is no
+    limit."""
     best, rate = 0.0, SLOWEST
     while rate <= FASTEST:
         for run in range(ATTEMPTS):

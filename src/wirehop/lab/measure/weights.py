@@ -1,7 +1,7 @@
 """What it weighs: bytes on the wire for a message, for opening, and for an hour in which nothing happens.
 
-A relay without faults counts every byte of every connection, both ways together: of a poll the request is part of what a
-message costs. Heads of IP and TCP are not counted; they are the same for all.
+A relay without faults counts every byte of every connection, both ways together: of a poll the request is part of what
+a message costs. Heads of IP and TCP are not counted; they are the same for all.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from wirehop.checker.proxy import ImpairingProxy
 from wirehop.client import Client
 from wirehop.client.address import read_address
 from wirehop.client.http import HttpClient
+from wirehop.lab.measure.race import until
 from wirehop.lab.measure.readers import reading
 
 SIZES: Final = (20, 200, 2000)
@@ -54,33 +55,30 @@ def payload(size: int) -> str:
     return "x" * (size - 2)
 
 
+async def _come(heard: Sequence[object], count: int) -> None:
+    if not await until(lambda: len(heard) >= count, SECONDS):
+        raise TimeoutError("a message did not come")
+
+
 async def weigh(host: str, port: int, technique: str, *, count: int = 20) -> Weight:
     """Weigh one technique with `count` messages of each size, each way."""
-    heard = 0
-
-    def hear(_data: object) -> None:
-        nonlocal heard
-        heard += 1
-
+    heard: list[object] = []
     channel = f"lab:weight-{technique}"
     async with ImpairingProxy(host, port) as relay, Client(f"http://{host}:{port}", wire="websocket") as sender:
         is_polled = technique in ("short-poll", "long-poll", "jsonp")
-        async with reading(technique, relay.url, channel, hear) as reader:
+        async with reading(technique, relay.url, channel, heard.append) as reader:
             opened = _bytes(relay) if is_polled else await _settled(relay)
             down: dict[int, float] = {}
             for size in SIZES:
                 await asyncio.sleep(SETTLE)
-                before, heard = _bytes(relay), 0
+                before = _bytes(relay)
+                heard.clear()
                 for number in range(count):
                     await sender.publish(channel, payload(size))
                     if is_polled:  # one by one: what one poll brings together is another measurement
-                        async with asyncio.timeout(SECONDS):
-                            while heard <= number:
-                                await asyncio.sleep(0.005)
+                        await _come(heard, number + 1)
                     await asyncio.sleep(PAUSE)
-                async with asyncio.timeout(SECONDS):
-                    while heard < count:
-                        await asyncio.sleep(0.01)
+                await _come(heard, count)
                 await asyncio.sleep(PAUSE)
                 down[size] = (_bytes(relay) - before) / count
             up = {} if reader.client is None else await _up(relay, reader.client, count)
