@@ -41,7 +41,8 @@ class Crowd:
     """Clients of one server with one task.
 
     `hello` is sent after the upgrade, and a client is ready when a message holds `ready_on`; without a hello it is
-    ready at once. `arrived` is called with the client and the send time for each delivery.
+    ready at once. `arrived` is called with the client and the send time for each delivery. A crowd that reads in
+    another way than by WebSocket overrides `member`.
     """
 
     def __init__(self, port: int, path: str, *, hello: bytes = b"", ready_on: bytes = b"") -> None:
@@ -61,7 +62,7 @@ class Crowd:
 
         async def one() -> None:
             async with room:
-                member = Member(self, loop.create_future())
+                member = self.member(loop.create_future())
                 self.members.append(member)
                 await loop.create_connection(lambda: member, "127.0.0.1", self.port)
                 await member.ready
@@ -75,6 +76,10 @@ class Crowd:
         except ExceptionGroup as group_of_errors:
             self.error = self.error or str(group_of_errors.exceptions[0])
         return sum(member.is_ready for member in self.members)
+
+    def member(self, ready: "asyncio.Future[None]") -> "Member":
+        """One more client, which is to connect."""
+        return Member(self, ready)
 
     def lost(self, member: "Member", why: str) -> None:
         """A connection ended; while the crowd is in use that is an error."""

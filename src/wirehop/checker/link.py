@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from wirehop.checker.proxy import ImpairingProxy
 
 POSTS: Final = ("/emulation", "/connection/poll")
-STREAMS: Final = ("/connection/sse", "/connection/http_stream", "/channels/")
+STREAMS: Final = ("/connection/sse", "/connection/http_stream")
 DEAD_SECONDS: Final = 120.0
 """For which a side of a dead connection may believe in the other."""
 TLS: Final = b"\x16\x03"
