@@ -18,12 +18,15 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 SITE = "http://localhost"
-PAGES = ("", "chat/", "monitor/", "call/", "admin/", "assist/")
+PAGES = ("", "admin/", "lab/", "split/")
 _IN_HTML = re.compile(r"""\s(?:href|src|action)=["']([^"'#]*)["']""")
-_IN_SCRIPT = re.compile(r"""(?:from|import)\s*\(?\s*["']([^"']+)["']|(?:fetch|EventSource)\(["'`]([^"'`$]*)""")
+_IN_SCRIPT = re.compile(
+    r"""new URL\("([\w./-]+\.css)", import\.meta\.url\)|(?:\bfrom\s+|\bimport\s*\(?\s*)["']([^"']+)["']"""
+    r"""|(?:fetch|EventSource)\(["'`]([^"'`$]*)"""
+)
 _IN_STYLE = re.compile(r"""url\(["']?([^"')]+)""")
-_ABSOLUTE = re.compile(r"""["'`]/[a-z]{2,}|location\.(?:origin|host|pathname)""")
-"""A text that begins with a slash, or the server taken to begin where the host does."""
+_ABSOLUTE = re.compile(r"""["'`]/(?!min")[a-z]{2,}|location\.(?:origin|host|pathname)""")
+"""A text that begins with a slash (and is no unit), or the server taken to begin where the host does."""
 
 
 def application() -> AsgiApp:

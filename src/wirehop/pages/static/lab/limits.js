@@ -7,7 +7,7 @@ import { element, setText } from "../ui.js";
 const MOST = { sse: 24, websocket: 300 };
 const PATIENCE = 3000; // milliseconds that a connection may take to open
 const FROZEN = 1500;
-const CHANNEL = "/channels/lab-race:limits";
+const CHANNEL = "channels/lab-race:limits";
 
 export function mountLimits(host, links) {
   const rows = element("tbody");
@@ -55,7 +55,7 @@ async function countStreams(origin, show) {
   const open = [];
   let next = "was opened as well";
   const one = () => new Promise((resolve) => {
-    const stream = new EventSource(`${location.protocol}//${origin}${CHANNEL}`);
+    const stream = new EventSource(`${location.protocol}//${origin}/${CHANNEL}`);
     open.push(stream);
     const timer = setTimeout(() => resolve("waits"), PATIENCE);
     stream.onopen = () => resolve("open", clearTimeout(timer));
@@ -82,7 +82,7 @@ async function countSockets(origin, show) {
   const open = [];
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const one = () => new Promise((resolve) => {
-    const socket = new WebSocket(`${scheme}://${origin}${CHANNEL}`);
+    const socket = new WebSocket(`${scheme}://${origin}/${CHANNEL}`);
     open.push(socket);
     const timer = setTimeout(() => resolve("waits"), PATIENCE);
     socket.onopen = () => resolve("open", clearTimeout(timer));
