@@ -33,7 +33,7 @@ STALE_MILLISECONDS = 2000
 TASK_MILLISECONDS = 50
 BUSY_SECONDS = 60 if FULL else 4
 SLICE_SECONDS = 4
-LEAST_RATE = 1800
+LEAST_RATE = 1800 if FULL else 1000
 ATTEMPTS = 1 if FULL else 4
 """How often a figure may be spoilt by who else uses the machine."""
 GROWTH_BYTES = 2_000_000

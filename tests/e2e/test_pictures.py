@@ -26,7 +26,7 @@ LEAST_COLOURS = 200
 HISTORY_SECONDS = 75
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-MARKET = {"width": 1200, "height": 740}
+MARKET = {"width": 1200, "height": 716}
 ROOM = "launch"
 
 TALK = (
