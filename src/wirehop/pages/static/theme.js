@@ -16,6 +16,7 @@
 
   addEventListener("DOMContentLoaded", () => {
     const button = document.querySelector('[data-testid="theme-toggle"]');
+    if (!button) return; // a page around others
     const label = () => {
       button.setAttribute("aria-label", isDark() ? "Switch to the light theme" : "Switch to the dark theme");
       button.title = button.getAttribute("aria-label");
