@@ -34,11 +34,11 @@ export function people({ actors, people: count = 1 }) {
   return count === 2 && actors.length > 1 ? `${actors[0]} and ${actors[1]}` : `${actors[0]} and ${count - 1} others`;
 }
 
-function verb({ topic, text = "", count = 1, people: many = 1 }) {
+function verb({ topic, text = "", count = 1 }) {
   if (topic === "like") return "liked";
   if (topic === "mention") return "mentioned you in";
   if (topic === "review") return "asks for your review of";
-  if (topic === "comment") return count > many || count > 1 ? `left ${count} comments on` : "commented on";
+  if (topic === "comment") return count > 1 ? `left ${count} comments on` : "commented on";
   return text.endsWith("failed") ? "has broken" : "has deployed";
 }
 
