@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 T = TypeVar("T")
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 3.0
 _HELLO = re.compile(r"serving on (https?://\S+:(\d+))")
 _PROGRAM = Path(sys.executable).with_name("wirehop")

@@ -65,7 +65,10 @@ def requests_per_second(case: Case, technique: str) -> float:
 
 
 def bytes_per_minute(case: Case, technique: str) -> float | None:
-    """On the wire, of one client, both ways: messages, empty polls, and what keeps the connection."""
+    """On the wire, of one client, both ways: messages, empty polls, and what keeps the connection. None for live media,
+    whose bytes are not those of messages, and where something of it was not measured."""
+    if technique == "media":
+        return None
     down, up = case.message_bytes(technique, "down"), case.message_bytes(technique, "up")
     facts = case.facts
     if up is None and technique == "sse":
@@ -74,8 +77,10 @@ def bytes_per_minute(case: Case, technique: str) -> float | None:
         return None
     if technique in POLLS:
         return _poll_bytes(case, technique, down or 0.0, up or 0.0)
-    total = 60 * (facts.down * (down or 0.0) + facts.up * (up or 0.0))
-    return total + (case.value(f"idle/{technique}") or 0.0) / 60
+    idle = case.value(f"idle/{technique}")
+    if idle is None and not facts.down and not facts.up:
+        return None
+    return 60 * (facts.down * (down or 0.0) + facts.up * (up or 0.0)) + (idle or 0.0) / 60
 
 
 def _poll_bytes(case: Case, technique: str, down: float, up: float) -> float | None:

@@ -76,3 +76,10 @@ def test_what_was_not_measured_is_named_and_not_guessed() -> None:
     }
     assert cost.items["memory"].missing == ("memory/websocket",)
     assert msgspec.json.encode(cost)
+
+
+def test_pictures_and_silence_are_not_for_nothing() -> None:
+    call = case(media="video", peers=3, down=0.0, up=0.0, direction="both")
+    assert bytes_per_minute(call, "media") is None
+    assert bytes_per_minute(call, "data-channel") is None
+    assert bytes_per_minute(call, "websocket") == pytest.approx(144 * 20 / 60)

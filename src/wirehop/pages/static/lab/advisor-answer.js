@@ -66,7 +66,7 @@ function ranking(advice) {
       "tr",
       { style: colour(each.name), dataset: { name: each.name } },
       element("th", { scope: "row" }, each.title, ...(each.in_wirehop ? [] : [" ", element("span", { className: "badge" }, "not yet in wirehop")])),
-      element("td", {}, element("span", { className: "track" }, element("i", { style: { "--share": String(Math.max(0, each.score / most)), "--fill": "var(--wire)" } })), each.score.toFixed(1)),
+      element("td", {}, element("span", { className: "track" }, element("i", { style: { "--share": String(Math.max(0, each.score / most)), "--fill": "var(--wire)" } })), element("span", { className: "points" }, each.score.toFixed(1))),
       element("td", {}, each.p99 === null ? "–" : `${Math.round(each.p99)} ms`),
       element("td", {}, each.bytes_per_minute === null ? "–" : Math.round(each.bytes_per_minute).toLocaleString("en")),
     );
