@@ -19,6 +19,7 @@ export class LogView {
   #stamps = new WeakMap(); // element → what it shows
   #isDue = false;
   #top = 0; // what was scrolled to by this view
+  #height = 0; // of what can be seen
   #clock = new Map(); // second → its text: a format costs more than a row
 
   /** `link(line)` is the address of a line; `changed` is called after each drawing. */
@@ -89,7 +90,7 @@ export class LogView {
     }
     const rows = folding.rows;
     this.space.style.height = `${rows * ROW}px`;
-    const height = scroller.clientHeight;
+    const height = (this.#height = scroller.clientHeight);
     if (this.wanted && this.wanted <= store.length) {
       this.#scrollTo(folding.rowOf(this.wanted) * ROW - Math.floor(height / 3));
       if (store.texts[this.wanted - 1] !== undefined) this.wanted = 0;
@@ -122,7 +123,7 @@ export class LogView {
   /** By a person: up leaves the end, and the end is followed again. */
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    if (Math.abs(scrollTop - this.#top) >= 1) {
+    if (clientHeight === this.#height && Math.abs(scrollTop - this.#top) >= 1) { // else the browser, because the view has another height
       if (scrollTop < this.#top) this.isFollowing = false;
       else if (scrollTop + clientHeight >= scrollHeight - ROW / 2) this.isFollowing = true;
       this.#top = scrollTop;
