@@ -68,11 +68,22 @@ def faults_of(link: str) -> tuple[Fault, ...]:
     return PRESETS[link].link.faults() if link != "clean" else ()
 
 
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Speaking]]:
+    """A server whose answers are numbers, as many as the test allows."""
+    log = tmp_path_factory.mktemp("counting") / "server.log"
+    with Api() as api, Server("--dev", "--demos-ai-url", api.url, log=log) as each:
+        api.says = (*(chunk(content=f"{number} ") for number in range(1, COUNT + 1)), chunk("stop"), "[DONE]")
+        api.every = 0.005
+        yield each, api
+    assert not each.errors(), "\n".join(each.errors())
+
+
 @pytest.mark.parametrize("link", cases(("clean",), ("clean", "train")))
 @pytest.mark.parametrize("wire", cases(("websocket", "long-poll"), WIRES))
 def test_every_view_ends_with_each_token_once(
     chromium: Browser,
-    server: Server,
+    counting: tuple[Server, Speaking],
     impair: Callable[[Server], Impaired],
     open_page: OpenPage,
     watch: Watch,
@@ -80,32 +91,43 @@ def test_every_view_ends_with_each_token_once(
     link: str,
 ) -> None:
     watch.expect()
+    server, api = counting
     proxy = impair(server)
     proxy.set(*faults_of(link))
     first = Asking.open(open_page, chromium, proxy.url, wire=wire)
+
+    api.limit = COUNT // 5
     first.ask(f"Count to {COUNT}")
-    first.wait_number(1)
+    first.wait_number(api.limit)
     other_device = Asking.open(open_page, chromium, server.url, wire=wire, conversation=first.conversation)
-    first.wait_number(COUNT // 5)
     first.page.reload()
-    first.wait_number(1)  # it follows again before it is cut
-    other_device.wait_number(COUNT * 2 // 5)
+    first.wait_number(api.limit)
+
+    api.limit = COUNT * 2 // 5
+    for view in (first, other_device):
+        view.wait_number(api.limit)
     proxy.set(Refuse())
     proxy.cut()
     cut_at = time.monotonic()
-    other_device.wait_number(COUNT * 3 // 5)
+
+    api.limit = COUNT * 3 // 5
+    other_device.wait_number(api.limit)
     second_tab = Asking(other_device.page.context.new_page())
     watch.follow(second_tab.page, "second tab")
     second_tab.page.goto(other_device.page.url)
+    second_tab.wait_number(api.limit)
     time.sleep(max(0.0, CUT_SECONDS - (time.monotonic() - cut_at)))  # the cut has to last
+    assert first.numbers() == list(range(1, COUNT * 2 // 5 + 1))
     proxy.set(*faults_of(link))
+
+    api.limit = len(api.says)
     for view in (first, other_device, second_tab):
         view.wait_number(COUNT)
         view.wait_states("done")
         assert view.numbers() == list(range(1, COUNT + 1))
         counters = view.counters()
         assert (counters["duplicates"], counters["gaps"]) == (0, 0), counters
-    if wire == "websocket":
+    if wire in ("websocket", "stream", "sse"):
         assert first.counters()["resumes"] >= 1  # the session of the cut went on
     late = Asking.open(open_page, chromium, proxy.url, wire=wire, conversation=first.conversation)
     late.wait_states("done")
