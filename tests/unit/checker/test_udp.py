@@ -103,7 +103,7 @@ async def test_as_much_is_lost_as_was_asked_for() -> None:
             for _ in range(50):
                 client.sendto(b"x")
             sent += 50
-            await until(lambda: relay.traffic["up"].pieces >= sent)  # noqa: B023 - it is waited for here
+            await until(lambda: relay.traffic["up"].pieces >= sent)  # noqa: B023
         await until(lambda: relay.traffic["down"].pieces >= len(echo.seen))
         lost = relay.counts[faults.DATAGRAMS_LOST]
         assert lost / relay.counts[faults.DATAGRAMS] == pytest.approx(0.2, rel=0.05)
@@ -130,7 +130,7 @@ async def test_bandwidth_is_what_was_asked_for_and_what_does_not_fit_is_dropped(
             relay.set(faults.Bandwidth(down=200_000, queue=60_000))
             for _ in range(80):
                 client.sendto(b"x" * 1000)
-            await until(lambda: relay.traffic["down"].pieces >= 80)  # noqa: B023 - it is waited for here
+            await until(lambda: relay.traffic["down"].pieces >= 80)
             assert relay.counts[faults.DATAGRAMS_OVER] >= 10
             await caller.has(80 - relay.counts[faults.DATAGRAMS_OVER])
             (first, _), *_, (last, _) = caller.came
