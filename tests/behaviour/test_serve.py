@@ -188,7 +188,7 @@ def test_on_a_terminal_there_is_a_banner(tmp_path: Path) -> None:
     process.wait(SECONDS)
     os.close(ours)
     assert re.search(r"http://127\.0\.0\.1:\d+", shown)
-    for word in ("websocket", "/chat/", "/monitor/", "development mode"):
+    for word in ("websocket", "demos: http", "/lab/", "development mode"):
         assert word in shown
 
 
