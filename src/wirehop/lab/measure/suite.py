@@ -240,17 +240,25 @@ async def _quiet(plan: Plan, notebook: Notebook) -> None:
         notebook.enter(f"dead/{technique}", seconds * (scale if is_beaten else 1.0), "s", samples=1, method=how)
 
 
-async def _most(plan: Plan, notebook: Notebook) -> None:
+async def _sizes(plan: Plan, notebook: Notebook) -> None:
     if not plan.sizes_of_messages:
         return
+    sizes = ", ".join(f"{each:,}" for each in trials.LARGEST)
+    how = f"of {sizes} bytes the largest that came whole; our limits allow 8 MiB"
     async with stage() as server:
         for technique in READABLE:
             size = await trials.largest(server.host, server.port, technique)
-            how = f"of {', '.join(f'{each:,}' for each in trials.LARGEST)} bytes the largest that came whole"
-            notebook.enter(f"largest/{technique}", size, "bytes", samples=1, method=f"{how}; our limits allow 8 MiB")
+            notebook.enter(f"largest/{technique}", size, "bytes", samples=1, method=how)
             notebook.enter(f"can/boundary/{technique}", float(size > 0), samples=1, method="each message came as one")
+
+
+async def _rates(plan: Plan, notebook: Notebook) -> None:
+    if not plan.rate_seconds:
+        return
+    how = "rising by half until p99 passes 100 ms or one is missing; sender, server, client on one machine"
+    async with stage() as server:
+        for technique in READABLE:
             rate = await trials.fastest(server.host, server.port, technique, seconds=plan.rate_seconds)
-            how = "rising by half until p99 passes 100 ms or one is missing; sender, server, client on one machine"
             if rate:
                 notebook.enter(f"rate/{technique}", rate, "messages/s", samples=1, method=how)
 
@@ -278,8 +286,8 @@ PARTS: Final = {
     "races": _races,
     "the first message": _first,
     "memory, processor time, fan-out": _spent,
-    "sizes and rates": _most,
+    "rates": _rates,
     "cuts and changes of address": _cuts,
 }
-CALM: Final = {"bad proxies": _proxies, "silence, and idle connections": _quiet, "bytes": _bytes}
+CALM: Final = {"bad proxies": _proxies, "sizes": _sizes, "silence, and idle connections": _quiet, "bytes": _bytes}
 """In which whole seconds count, or bytes: they run at the same time."""
