@@ -24,11 +24,9 @@ def channel_server(start_server: StartServer) -> Server:
 
 
 def opened(open_page: OpenPage, browser: Browser, server: Server, name: str) -> Page:
-    """The page, as if that server had it."""
-    page = open_page(browser, "about:blank")
-    text = (RAW / name).read_text(encoding="utf-8")
-    page.route("**/raw/*", lambda route: route.fulfill(body=text, content_type="text/html; charset=utf-8"))
-    page.goto(f"{server.url}/raw/{name}")
+    """The page, in the place of one that the server has."""
+    page = open_page(browser, f"{server.url}/channels/news:today?limit=1")
+    page.set_content((RAW / name).read_text(encoding="utf-8"))
     return page
 
 
