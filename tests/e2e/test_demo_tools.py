@@ -27,9 +27,7 @@ def test_a_demo_twice_beside_itself_and_its_code(chromium: Browser, server: Serv
     page.wait_for_url("**/notifications/?seed=5")
 
 
-def test_the_split_view_shows_pages_of_this_server_only(
-    chromium: Browser, server: Server, open_page: OpenPage
-) -> None:
+def test_the_split_view_shows_pages_of_this_server_only(chromium: Browser, server: Server, open_page: OpenPage) -> None:
     page = open_page(chromium, f"{server.url}/split/?page=chat/")
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
