@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from .asking import Asking
 from .chatting import Chat
 from .noticing import Tab
+from .racing import choose, race
 from .servers import Server, until
 from .trading import Floor
 from .watching import OpenPage, wait
@@ -224,3 +225,17 @@ def test_pictures_of_the_notifications(chromium: Browser, server: Server, open_p
     take(tab.page, place, "notifications.png", size)
     tab.page.set_viewport_size(PHONE)
     assert overflow(tab.page) <= 0, "the notifications are wider than a phone"
+
+
+def test_pictures_of_the_lab(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:
+    size = {"width": 1200, "height": 980}
+    page = open_page(chromium, f"{server.url}/lab/#race", viewport=size, color_scheme="light")
+    choose(page, "rtt100")
+    race(page, count=300)
+    page.evaluate("scrollTo(0, 0)")
+    take(page, place, "lab-race.png", size)
+    page.set_viewport_size(PHONE)
+    assert overflow(page) <= 0, "the lab is wider than a phone"
+    page = open_page(chromium, f"{server.url}/lab/#advisor", viewport=size, color_scheme="light")
+    wait(page, "document.querySelector('[data-testid=advice-main]')", seconds=60)
+    take(page, place, "lab-advisor.png", size, most_bytes=180_000)
