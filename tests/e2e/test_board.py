@@ -179,7 +179,7 @@ def test_exit_codes_colour_the_jobs_and_what_failed_runs_again(
             for (const {target} of changes) coloured[`${target.dataset.job} ${target.dataset.state}`] ??= Date.now();
         }).observe(document.querySelector("[data-testid=graph]"), {subtree: true, attributeFilter: ["data-state"]});
     }""")
-    start(page, "build")
+    run = start(page, "build")
     wait_run(page, "failed")
     assert [job_state(page, each) for each in ("check", "zlib-small", "lzma-large", "package")] == [
         "passed",
@@ -190,7 +190,7 @@ def test_exit_codes_colour_the_jobs_and_what_failed_runs_again(
     expect(page.get_by_test_id("log-title")).to_have_text("lzma-large")  # what failed is what one wants to see
     expect(page.get_by_test_id("job-lzma-large")).to_contain_text("exit 1")
     wait_line(page, "AssertionError")
-    state = next(each for each in server.history("board:pipelines") if each["jobs"][0]["name"] == "check")
+    state = next(each for each in server.history("board:pipelines") if each["run"] == run)
     ended = next(each["ended"] for each in state["jobs"] if each["name"] == "lzma-large")
     assert 0 <= page.evaluate("coloured['lzma-large failed']") - ended <= 1000
     failed, passed = (page.evaluate(COLOUR, job) for job in ("lzma-large", "zlib-small"))
