@@ -19,14 +19,16 @@ PAGES = sorted(path.name for path in RAW.glob("*.html"))
 
 @pytest.fixture
 def channel_server(start_server: StartServer) -> Server:
-    """`examples/raw/channel.py`."""
-    return start_server("examples.raw.channel:node")
+    """`examples/raw/channel.py`, with what the page of scripts needs."""
+    return start_server("--transports-jsonp", "examples.raw.channel:node")
 
 
 def opened(open_page: OpenPage, browser: Browser, server: Server, name: str) -> Page:
     """The page, in the place of one that the server has."""
-    page = open_page(browser, f"{server.url}/channels/news:today?limit=1")
-    page.set_content((RAW / name).read_text(encoding="utf-8"))
+    page = open_page(browser, "about:blank")
+    page.route("**/favicon.ico", lambda route: route.fulfill(body=""))
+    page.goto(f"{server.url}/channels/news:today?limit=1")
+    page.set_content((RAW / name).read_text(encoding="utf-8"), wait_until="domcontentloaded")
     return page
 
 

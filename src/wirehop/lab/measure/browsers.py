@@ -42,7 +42,6 @@ CHROMIUM: Final = (
     "--disable-gpu",
     "--disable-sync",
     "--disable-quic",
-    "--autoplay-policy=no-user-gesture-required",
     "--disable-features=WebRtcHideLocalIpsWithMdns,HttpsUpgrades,Translate,MediaRouter",
 )
 FIREFOX: Final = {
@@ -55,7 +54,6 @@ FIREFOX: Final = {
     "datareporting.healthreport.uploadEnabled": "false",
     "datareporting.policy.dataSubmissionEnabled": "false",
     "extensions.update.enabled": "false",
-    "media.autoplay.default": "0",
     "media.peerconnection.ice.loopback": "true",
     "media.peerconnection.ice.obfuscate_host_addresses": "false",
     "network.captive-portal-service.enabled": "false",

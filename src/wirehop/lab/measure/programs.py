@@ -52,7 +52,8 @@ def counted(folder: Path = EXAMPLES) -> dict[str, tuple[int, str]]:
     server = lines_of((raw / SERVER).read_text(encoding="utf-8"))
     follower = lines_of((raw / FOLLOWER).read_text(encoding="utf-8"))
     for technique in OWN_WIRES:
-        found[f"lines/server/{technique}"] = (server, f"examples/raw/{SERVER}, the same for every wire")
+        needs = "; with the setting `transports.jsonp`" if technique == "jsonp" else ""
+        found[f"lines/server/{technique}"] = (server, f"examples/raw/{SERVER}, the same for every wire{needs}")
     for technique in CLIENT_WIRES:
         found[f"lines/python/{technique}"] = (follower, f"examples/raw/{FOLLOWER}, the same for every wire")
     for technique, page in PAGES.items():

@@ -1,4 +1,4 @@
-// Data channels between two ends in this page: bytes, latency, abilities. And a picture's way through a media track.
+// Data channels between two ends in this page: bytes, latency, abilities.
 
 import { found, first, isShort, wait, within, works } from "./site.js";
 
@@ -7,10 +7,9 @@ const EVERY = 5;
 const SIZES = [20, 200, 2000];
 const WEIGHED = isShort ? 20 : 50;
 const UNRELIABLE = { ordered: false, maxRetransmits: 0 };
-const FRAMES = isShort ? 20 : 300;
 
 /** Two connected ends. `prepare` adds to the first what is to be negotiated. */
-export async function ends(prepare) {
+async function ends(prepare) {
   const [here, there] = [new RTCPeerConnection(), new RTCPeerConnection()];
   here.onicecandidate = (event) => there.addIceCandidate(event.candidate).catch(() => {});
   there.onicecandidate = (event) => here.addIceCandidate(event.candidate).catch(() => {});
@@ -131,54 +130,4 @@ export async function channels() {
     await abilities(name, options, pair);
     pair.close();
   }
-}
-
-/** A picture that changes its grey with every frame; when the video of the other end shows it. */
-export async function media() {
-  const canvas = Object.assign(document.createElement("canvas"), { width: 160, height: 120 });
-  const paint = canvas.getContext("2d");
-  const screen = document.querySelector("#screen");
-  if (!screen.requestVideoFrameCallback) return;
-  const mirror = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
-  const grey = (level) => {
-    paint.fillStyle = `rgb(${level},${level},${level})`;
-    paint.fillRect(0, 0, 160, 120);
-  };
-  grey(0);
-  const pair = await ends((here, there) => {
-    there.ontrack = (event) => {
-      screen.srcObject = event.streams[0];
-      screen.play().catch(() => {});
-    };
-    const feed = canvas.captureStream(30);
-    here.addTrack(feed.getVideoTracks()[0], feed);
-  });
-  const values = [];
-  let missed = 0;
-  const level = () => {
-    mirror.drawImage(screen, 0, 0, 1, 1);
-    return mirror.getImageData(0, 0, 1, 1).data[0];
-  };
-  let shown = () => {};
-  const look = () => {
-    shown(level());
-    screen.requestVideoFrameCallback(look);
-  };
-  screen.requestVideoFrameCallback(look);
-  for (let index = -10; index < FRAMES; index++) {
-    const wanted = index % 2 ? 230 : 25;
-    const seen = new Promise((resolve) => (shown = (found) => Math.abs(found - wanted) < 60 && resolve(performance.now())));
-    const begin = performance.now();
-    grey(wanted);
-    try {
-      const end = await within(index < 0 ? 3000 : 2000, seen);
-      if (index >= 0) values.push(end - begin);
-    } catch {
-      missed += 1;
-      if (missed > 4) return pair.close(); // this browser shows nothing
-    }
-  }
-  pair.close();
-  const method = "from painting a picture until the video element of the other end shows it, two ends in one page, 30 a second, 160 × 120";
-  if (values.length >= FRAMES / 2) await latencies("media", "rtt0", values, missed, "ms", method);
 }

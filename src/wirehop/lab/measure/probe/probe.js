@@ -1,12 +1,12 @@
 // All probes in turn. What one of them meets is its own: the others go on.
 
 import { backpressure, contents, heads, presence, requests, uploads } from "./abilities.js";
-import { channels, media } from "./channels.js";
+import { channels } from "./channels.js";
 import { limits, reconnects } from "./limits.js";
 import { isShort } from "./site.js";
 
 const short = { heads, contents, requests, uploads, presence, limits };
-const all = { ...short, backpressure, reconnects, channels, media };
+const all = { ...short, backpressure, reconnects, channels };
 const only = new URLSearchParams(location.search).get("only");
 
 for (const [name, run] of Object.entries(isShort ? short : all)) {
