@@ -39,7 +39,7 @@ class Plan(Struct, frozen=True):
     """Of each race, each with another chance."""
     count: int = 500
     """Messages of a round."""
-    rate: float = 50.0
+    rate: float = 100.0
     weighed: int = 10
     idle_seconds: float = 50.0
     """Two heartbeats."""
