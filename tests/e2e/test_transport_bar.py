@@ -1,13 +1,18 @@
 """The transport bar and the break menu of the demo pages: every wire by choice, every break survived by the count."""
 
+from itertools import product
+
 import pytest
 from playwright.sync_api import Browser, expect
+
+from wirehop.testing.full import cases
 
 from .chatting import CHOICES, Chat
 from .conftest import StartServer
 from .servers import Publisher, Server
 from .watching import OpenPage, Watch, wait
 
+BROWSERS = ["chromium", "firefox"]
 PHONE = {"width": 390, "height": 844}
 BACK_SECONDS = 60.0  # a tunnel, and a backoff behind it on a busy machine
 
@@ -121,7 +126,11 @@ def test_polls_that_are_cut_are_asked_again(
     check_counts(chat, publisher.count, session)
 
 
-@pytest.mark.parametrize("wire", ["auto", "long-poll"])
+@pytest.mark.parametrize(
+    ("browser", "wire"),
+    cases([("firefox", "auto"), ("chromium", "long-poll")], list(product(BROWSERS, ["auto", "long-poll"]))),
+    indirect=["browser"],
+)
 def test_a_tunnel_is_survived_and_what_was_written_in_it_is_sent_once(
     browser: Browser, server: Server, open_page: OpenPage, room: str, watch: Watch, wire: str
 ) -> None:
@@ -156,6 +165,7 @@ def test_a_tunnel_is_survived_and_what_was_written_in_it_is_sent_once(
     assert chat.session == session
 
 
+@pytest.mark.parametrize("browser", cases(["chromium"], BROWSERS), indirect=True)
 def test_a_slow_link_is_survived_also_from_wire_to_wire(
     browser: Browser, server: Server, open_page: OpenPage, room: str, watch: Watch
 ) -> None:
@@ -175,6 +185,7 @@ def test_a_slow_link_is_survived_also_from_wire_to_wire(
     check_counts(chat, publisher.count, session)
 
 
+@pytest.mark.parametrize("browser", cases(["firefox"], BROWSERS), indirect=True)
 def test_without_websocket_the_session_goes_on_over_another_wire(
     browser: Browser, server: Server, open_page: OpenPage, room: str, watch: Watch
 ) -> None:
