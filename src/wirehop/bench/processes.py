@@ -22,6 +22,7 @@ END_SECONDS: Final = 3.0
 LINE_LIMIT: Final = 1 << 20
 
 Answer = TypeVar("Answer", bound=Struct)
+Value = TypeVar("Value")
 
 
 class BenchFailed(WirehopError):
@@ -76,7 +77,7 @@ class Child:
 @contextlib.asynccontextmanager
 async def child(name: str, command: Sequence[str], *, cores: frozenset[int] = frozenset()) -> AsyncIterator[Child]:
     """A process on these cores (none: any); it ends with the block."""
-    with _on_cores(cores):
+    with on_cores(cores):
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -94,13 +95,17 @@ async def child(name: str, command: Sequence[str], *, cores: frozenset[int] = fr
 def run_child(work: Coroutine[Any, Any, None]) -> None:
     """What a child process does: `work`, on uvloop where it is installed, else on asyncio's own loop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there are no sessions to keep Ctrl-C away
+    run_apart(work)
+
+
+def run_apart(work: Coroutine[Any, Any, Value]) -> Value:
+    """Run it to its end on a loop of its own: uvloop's where it is installed, else asyncio's."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(work)
-        return
+        return asyncio.run(work)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
+        return runner.run(work)
 
 
 def cores_for_two() -> tuple[frozenset[int], frozenset[int]]:
@@ -114,7 +119,7 @@ def cores_for_two() -> tuple[frozenset[int], frozenset[int]]:
 
 
 @contextlib.contextmanager
-def _on_cores(cores: frozenset[int]) -> Iterator[None]:
+def on_cores(cores: frozenset[int]) -> Iterator[None]:
     if not cores or sys.platform != "linux":
         yield
         return

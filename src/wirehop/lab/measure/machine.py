@@ -17,7 +17,7 @@ from msgspec import Struct
 from wirehop.bench import words
 from wirehop.bench.crowd import DIGITS, MARKER, Crowd, Member
 from wirehop.bench.load import SESSION, SUBSCRIBE, Fan, crowd_for
-from wirehop.bench.processes import BenchFailed, child, memory_bytes
+from wirehop.bench.processes import BenchFailed, child, cores_for_two, memory_bytes, on_cores, run_apart
 
 START_SECONDS: Final = 20.0
 OPEN_SECONDS: Final = 60.0
@@ -152,12 +152,30 @@ class Spent(Struct, frozen=True):
     missing: int
 
 
-async def spend(technique: str, *, clients: int, seconds: float, size: int = 128) -> Spent:
-    """Measure with a server of its own: so many clients, which get so many seconds of publications of `size` bytes.
+async def spend_apart(technique: str, *, clients: int, seconds: float) -> Spent:
+    """`spend` as the bench does it: a core for the server and another for the crowd, on the loop that the bench has.
+
+    In a thread of its own, so that this process keeps its loop and its cores. Raises `BenchFailed`.
+    """
+    server_cores, crowd_cores = cores_for_two()
+
+    def work() -> Spent:
+        with on_cores(crowd_cores):
+            return run_apart(spend(technique, clients=clients, seconds=seconds, cores=server_cores))
+
+    return await asyncio.to_thread(work)
+
+
+async def spend(
+    technique: str, *, clients: int, seconds: float, size: int = 128, cores: frozenset[int] = frozenset()
+) -> Spent:
+    """Measure with a server of its own: so many clients, which get so many seconds of publications of `size` bytes. The
+    server is on `cores` (none: any).
 
     Raises `BenchFailed`.
     """
-    async with child("server", [sys.executable, "-m", "wirehop.bench.server"]) as process:
+    command = [sys.executable, "-m", "wirehop.bench.server"]
+    async with child("server", command, cores=cores) as process:
         port = msgspec.json.decode(await process.line(START_SECONDS), type=words.Started).port
         opening = words.Open("wirehop", "subscribe", port, clients)
         crowd = crowd_for(opening) if technique == "websocket" else HttpCrowd(port, technique)

@@ -49,9 +49,10 @@ class Plan(Struct, frozen=True):
     cut_rate: float = 400.0
     dead_seconds: float = 60.0
     rate_seconds: float = 0.6
-    clients: int = 500
-    fan_seconds: float = 1.0
-    fan_rounds: int = 2
+    clients: int = 1000
+    """As in `wirehop bench`."""
+    fan_seconds: float = 2.0
+    fan_rounds: int = 3
     sizes_of_messages: bool = True
 
 
@@ -268,7 +269,7 @@ async def _spent(plan: Plan, notebook: Notebook) -> None:
     for _ in range(plan.fan_rounds):
         for technique in machine.MEASURABLE:
             kept.setdefault(technique, []).append(
-                await machine.spend(technique, clients=plan.clients, seconds=plan.fan_seconds)
+                await machine.spend_apart(technique, clients=plan.clients, seconds=plan.fan_seconds)
             )
     for technique, found in kept.items():
         how = f"server and publisher of `wirehop bench`, {plan.clients} clients, 128 bytes, best of {len(found)}"
