@@ -76,9 +76,14 @@ def look(page: Page, scheme: str) -> None:
     wait(page, "scheme => matchMedia(`(prefers-color-scheme: ${scheme})`).matches", scheme)
 
 
-def overflow(page: Page) -> int:
-    """How many pixels the page is wider than its window."""
-    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+def overflow(page: Page, *, seconds: float = 10.0) -> int:
+    """How many pixels the page is wider than its window, when it has had time to become narrower."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if found <= 0 or time.monotonic() > deadline:
+            return int(found)
+        page.wait_for_timeout(50)
 
 
 def test_pictures_of_the_chat(chromium: Browser, server: Server, open_page: OpenPage, place: Path) -> None:

@@ -62,7 +62,7 @@ def test_pictures_of_assistance(browsers: Browsers, namespace: Namespace, server
     for side, name in ((helper, "assist-phone"), (sharer, "assist-sharer-phone")):
         look(side.page, "light")
         side.page.set_viewport_size(PHONE)
-        until(lambda side=side: overflow(side.page) <= 0, seconds=10, what=f"{name} is wider than a phone")
+        assert overflow(side.page) <= 0, f"{name} is wider than a phone"
         take(side.page, place, f"{name}.png", PHONE, most_bytes=MOST_BYTES)
     sharer.click("end")
     helper.part("over").wait_for()
