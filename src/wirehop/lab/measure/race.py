@@ -8,7 +8,7 @@ is one clock. Nobody waits for anybody: all techniques read the same channel, ea
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct, field
@@ -55,6 +55,10 @@ class Lane(Struct):
         self.last = max(self.last, message.n)
         self.latencies[message.n] = (now - message.at) * 1000
 
+    def hear(self, data: object) -> None:
+        """What a reader on the running loop calls with each payload."""
+        self.heard(msgspec.convert(data, Message), asyncio.get_running_loop().time())
+
 
 class Race(Struct):
     """The lanes by technique, and the longest time in ms for which this process itself stood still."""
@@ -92,19 +96,15 @@ async def race(
 
     `host`, `port`: the server (`server`), which is the sender. Raises `TimeoutError` where somebody cannot connect.
     """
-    loop = asyncio.get_running_loop()
     result = Race({technique: Lane(count) for technique in techniques})
     async with contextlib.AsyncExitStack() as stack:
         relays = await stack.enter_async_context(links(host, port, len(techniques), faults, seed=seed))
         readers: list[Reader] = []
 
-        def hear(lane: Lane) -> Any:
-            return lambda data: lane.heard(msgspec.convert(data, Message), loop.time())
-
         async with asyncio.timeout(OPEN_SECONDS):
             sender = await stack.enter_async_context(Client(f"http://{host}:{port}", wire="websocket"))
             for (technique, lane), relay in zip(result.lanes.items(), relays, strict=True):
-                entered = reading(technique, relay.url, channel, hear(lane))
+                entered = reading(technique, relay.url, channel, lane.hear)
                 readers.append(await stack.enter_async_context(entered))
         watching = asyncio.create_task(_watch(result))
         order = {"channel": channel, "count": count, "rate": rate, "size": size}

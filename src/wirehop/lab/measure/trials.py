@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct, structs
 
 from wirehop.checker.faults import BlackHole, CutIdle, Fault
 from wirehop.checker.proxy import ImpairingProxy
 from wirehop.client import Client, ClientState
-from wirehop.lab.measure.messages import Message
 from wirehop.lab.measure.race import Lane, links, until
 from wirehop.lab.measure.readers import WIRES, reading
 from wirehop.lab.measure.samples import quantile
@@ -45,13 +43,13 @@ async def _messages(
     host: str, port: int, technique: str, relay: ImpairingProxy, channel: str, lane: Lane, order: Mapping[str, Any]
 ) -> None:
     """Read one channel while its messages are sent, and for as long as it takes to catch up."""
-    loop = asyncio.get_running_loop()
     stay: dict[str, Any] = {"timeout": None} if technique in WIRES else {}
-    async with Client(f"http://{host}:{port}", wire="websocket") as sender:
-        hear = lambda data: lane.heard(msgspec.convert(data, Message), loop.time())  # noqa: E731
-        async with reading(technique, relay.url, channel, hear, **stay):
-            await sender.rpc("lab.send", {"channel": channel, "first": 0, **order})
-            await until(lambda: not lane.missed, CATCH_UP)
+    async with (
+        Client(f"http://{host}:{port}", wire="websocket") as sender,
+        reading(technique, relay.url, channel, lane.hear, **stay),
+    ):
+        await sender.rpc("lab.send", {"channel": channel, "first": 0, **order})
+        await until(lambda: not lane.missed, CATCH_UP)
 
 
 async def cuts(
@@ -119,16 +117,14 @@ async def through_proxies(host: str, port: int, techniques: Sequence[str]) -> di
 
     async def one(name: str, faults: Sequence[Fault], technique: str) -> tuple[tuple[str, str], bool]:
         lane = Lane(20)
-        loop = asyncio.get_running_loop()
         channel = f"lab:proxy-{name}-{technique}"
         options: dict[str, Any] = {"timeout": 4.0} if technique in WIRES else {}
-        hear = lambda data: lane.heard(msgspec.convert(data, Message), loop.time())  # noqa: E731
         try:
             async with (
                 links(host, port, 1, faults) as (relay,),
                 Client(f"http://{host}:{port}") as sender,
                 asyncio.timeout(OPEN_SECONDS),
-                reading(technique, relay.url, channel, hear, **options),
+                reading(technique, relay.url, channel, lane.hear, **options),
             ):
                 await sender.rpc("lab.send", {"channel": channel, "first": 0, "count": 10, "rate": 10})
                 await asyncio.sleep(QUIET)
@@ -170,10 +166,11 @@ async def largest(host: str, port: int, technique: str) -> int:
 async def _holds(host: str, port: int, technique: str, rate: float, seconds: float, most: float, run: int) -> bool:
     """Whether p99 stays below `most` ms at that rate, and nothing is missing."""
     lane = Lane(max(100, int(rate * seconds)))
-    loop = asyncio.get_running_loop()
     channel = f"lab:rate-{technique}-{rate:.0f}-{run}"
-    hear = lambda data: lane.heard(msgspec.convert(data, Message), loop.time())  # noqa: E731
-    async with Client(f"http://{host}:{port}") as sender, reading(technique, f"http://{host}:{port}", channel, hear):
+    async with (
+        Client(f"http://{host}:{port}") as sender,
+        reading(technique, f"http://{host}:{port}", channel, lane.hear),
+    ):
         await sender.rpc("lab.send", {"channel": channel, "count": lane.sent, "rate": rate})
         await until(lambda: not lane.missed, 2.0)
     ordered = sorted(lane.latencies.values())
